@@ -1,0 +1,143 @@
+"""Runs and lineage edges in the view (RULES D2): heads merge by top-level key, in fold order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlvc.fold import facts
+from mlvc.fold.look import Look, Overlay, key
+from mlvc.format.ids import FactId, RunId, VersionId
+from mlvc.format.operations import Delete, Edge, RunHead, to_wire
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as its counting heads add up.
+
+    Attributes:
+        id: 16 bytes.
+        project: where it belongs.
+        label: what users know as its id; not unique.
+        facts: single values, JSON text or a value record's id; of several heads', the last in fold order.
+        config, summary: merged by top-level key.
+        tags: sorted.
+        files: name -> (digest, size, recipe).
+        heads: the maximal heads; two when the run was resumed on two clones.
+        order: of its first head, for listing.
+    """
+
+    id: RunId
+    project: str
+    label: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    files: dict[str, tuple[bytes, int, bytes | None]] = field(default_factory=dict)
+    heads: tuple[FactId, ...] = ()
+    order: int = 0
+
+
+def record_head(view: Overlay, fact: FactId, order: int, head: RunHead) -> None:
+    """A run has a new head; the first one makes it known."""
+    if view.get(key("run", head.run)) is None:
+        view.put(key("run", head.run), {"project": head.project, "label": head.label, "order": order})
+        view.put(key("label", head.project, head.label, head.run), head.run)
+        view.put(key("runs", head.project, order), head.run)
+    name = head.facts.get("name")
+    if isinstance(name, str):
+        view.put(key("run name", head.project, name, head.run), head.run)
+    view.put(key("head", head.run, order), {"id": fact, **to_wire(head)[1]})
+
+
+def record_edge(view: Overlay, fact: FactId, order: int, edge: Edge) -> None:
+    """A run used a version."""
+    view.put(
+        key("edge", edge.run, order), {"id": fact, "version": edge.version, "name": edge.name, "use_as": edge.use_as}
+    )
+    view.put(key("used", edge.version, order), {"id": fact, "run": edge.run})
+
+
+def record_delete(view: Overlay, fact: FactId, delete: Delete) -> None:
+    """A run's heads are deleted: those that the author saw."""
+    facts.kill(view, fact, delete.names)
+
+
+def run(look: Look, identifier: RunId) -> RunView | None:
+    """Returns a run as its counting heads add up, or None when it is unknown, undone or deleted."""
+    known = look.get(key("run", identifier))
+    if known is None:
+        return None
+    heads = [head for _, head in look.scan(key("head", identifier)) if facts.counts(look, head["id"])]
+    if not heads:
+        return None
+    merged: dict[str, dict[str, Any]] = {"facts": {}, "config": {}, "summary": {}, "files": {}}
+    tags: set[str] = set()
+    seen: set[bytes] = set()
+    by_id = {head["id"]: head for head in heads}
+    for head in heads:
+        for part, values in merged.items():
+            values.update(head.get(part, {}))
+        for removed in head.get("removed", ()):
+            part, _, name = removed.partition(".")
+            merged.get(part, {}).pop(name, None)
+        if head.get("tags") is not None:
+            tags = set(head["tags"])
+        seen.update(f for f in head.get("saw", ()) if f in by_id)
+    return RunView(
+        identifier,
+        known["project"],
+        known["label"],
+        merged["facts"],
+        merged["config"],
+        merged["summary"],
+        tuple(sorted(tags)),
+        {name: (d, size, recipe) for name, (d, size, recipe) in merged["files"].items()},
+        tuple(FactId(head["id"]) for head in heads if head["id"] not in seen),
+        known["order"],
+    )
+
+
+def head_facts(look: Look, identifier: RunId) -> tuple[FactId, ...]:
+    """Returns every counting head of a run: what a delete of it names."""
+    return tuple(
+        FactId(head["id"]) for _, head in look.scan(key("head", identifier)) if facts.counts(look, head["id"])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A run used a version, asked for as `name`."""
+
+    run: RunId
+    version: VersionId
+    name: str
+    use_as: str
+
+
+def inputs(look: Look, identifier: RunId) -> list[Use]:
+    """Returns what a run used, in the order it did."""
+    return [
+        Use(identifier, VersionId(e["version"]), e["name"], e["use_as"])
+        for _, e in look.scan(key("edge", identifier))
+        if facts.counts(look, e["id"])
+    ]
+
+
+def outputs(look: Look, identifier: RunId) -> list[VersionId]:
+    """Returns the versions that a run published, each once, in order."""
+    found: dict[VersionId, None] = {}
+    for _, made in look.scan(key("made", identifier)):
+        if facts.stands(look, made["id"]):
+            found[VersionId(made["version"])] = None
+    return list(found)
+
+
+def users(look: Look, version: VersionId) -> list[RunId]:
+    """Returns the runs that used a version, also through a link of it, each once, in order."""
+    found: dict[RunId, None] = {}
+    for _, used in look.scan(key("used", version)):
+        if facts.counts(look, used["id"]):
+            found[RunId(used["run"])] = None
+    return list(found)

@@ -1,0 +1,276 @@
+"""The operations that transactions are made of: everything anyone can say to a journal.
+
+Each is a frozen value. On the wire it is `[kind, {field: value}]` with fields at their default left out. An unknown
+kind or field means that a newer mlvc wrote it, and reading stops there (DESIGN 3.10).
+
+`saw`, `names` and `deletes_seen` hold `FactId`s: the operations (transaction and position) that the author knew of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar
+
+from mlvc.errors import DamageError, NewerFormatError
+from mlvc.format import canonical, record
+from mlvc.format.ids import FactId, FileDigest, ManifestId, RecordId, RunId, TransactionId, VersionId
+from mlvc.format.record import Kind
+from mlvc.format.values import StoredValue
+
+Facts = tuple[FactId, ...]
+StoredMap = Mapping[str, StoredValue]
+
+FOLD_RULES_VERSION = 1
+"""The version of the fold's rules that this mlvc knows."""
+
+
+def version_id(collection: str, manifest: ManifestId) -> VersionId:
+    """Returns the id of a version: the hash of (collection as stored, manifest id) and nothing else."""
+    return VersionId(record.record_id(record.frame(Kind.VERSION_NAME, canonical.encode([collection, manifest]))))
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What all operations share."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Project(Operation):
+    """Names the project that the repository belongs to."""
+
+    kind: ClassVar[str] = "project"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collection(Operation):
+    """Makes a collection known, with its type; the first in fold order decides the type."""
+
+    kind: ClassVar[str] = "collection"
+    collection: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish(Operation):
+    """Says that a run (or person) published a manifest in a source collection; never which number it gets.
+
+    Attributes:
+        recipes: the recipe index, or None when every file is a single chunk.
+        run: who made it, or None for a person.
+        base: the version it was derived from, if known.
+        metadata: key -> value; kept whole.
+    """
+
+    kind: ClassVar[str] = "publish"
+    collection: str
+    manifest: ManifestId
+    recipes: RecordId | None = None
+    run: RunId | None = None
+    metadata: StoredMap = field(default_factory=dict)
+    description: str = ""
+    base: VersionId | None = None
+    deletes_seen: Facts = ()
+
+    @property
+    def version(self) -> VersionId:
+        """The version it publishes."""
+        return version_id(self.collection, self.manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class Link(Operation):
+    """Puts a source version into a registry collection."""
+
+    kind: ClassVar[str] = "link"
+    collection: str
+    version: VersionId
+    run: RunId | None = None
+    deletes_seen: Facts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink(Operation):
+    """Takes back the links (and moves onto them) that its author saw in a registry collection."""
+
+    kind: ClassVar[str] = "unlink"
+    collection: str
+    version: VersionId
+    names: Facts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move(Operation):
+    """Points an alias at a version, or at nothing; replaces the moves in `saw` and all that those replaced."""
+
+    kind: ClassVar[str] = "move"
+    collection: str
+    alias: str
+    version: VersionId | None = None
+    saw: Facts = ()
+    deletes_seen: Facts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagAdd(Operation):
+    """Tags a version, collection or run."""
+
+    kind: ClassVar[str] = "tag_add"
+    target: tuple[str, str | bytes]
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagRemove(Operation):
+    """Takes back the taggings that its author saw."""
+
+    kind: ClassVar[str] = "tag_remove"
+    target: tuple[str, str | bytes]
+    tag: str
+    names: Facts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edit(Operation):
+    """Sets and removes metadata keys, or the description, of a version or collection."""
+
+    kind: ClassVar[str] = "edit"
+    target: tuple[str, str | bytes]
+    set: StoredMap = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead(Operation):
+    """A new state of a run: what changed since the heads in `saw`.
+
+    Attributes:
+        label: what users know as the run's id; two runs may bear the same.
+        facts: single values of this head, such as state, job_type, git, files; see docs/format/runs.md.
+        config, summary: changed top-level keys; removed ones map to "null" in `removed`.
+        removed: keys taken out, as `config.KEY` or `summary.KEY`.
+        tags: all tags of the run, or None where they did not change.
+        files: name -> (digest, size, recipe or None) of history, console, patch, packages.
+    """
+
+    kind: ClassVar[str] = "run_head"
+    run: RunId
+    project: str
+    label: str
+    saw: Facts = ()
+    facts: StoredMap = field(default_factory=dict)
+    config: StoredMap = field(default_factory=dict)
+    summary: StoredMap = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    tags: tuple[str, ...] | None = None
+    files: Mapping[str, tuple[FileDigest, int, RecordId | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge(Operation):
+    """Says that a run used a version, by which name it asked, and what for."""
+
+    kind: ClassVar[str] = "edge"
+    run: RunId
+    version: VersionId
+    name: str = ""
+    use_as: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(Operation):
+    """Deletes a version, a collection or a run: exactly the publications, links, moves or heads in `names`."""
+
+    kind: ClassVar[str] = "delete"
+    target: tuple[str, str | bytes]
+    names: Facts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo(Operation):
+    """Makes a transaction count as never made."""
+
+    kind: ClassVar[str] = "undo"
+    transaction: TransactionId
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect(Operation):
+    """Makes a new name of an old collection, which keeps its name, ids and numbers in what is stored."""
+
+    kind: ClassVar[str] = "redirect"
+    name: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ttl(Operation):
+    """Says how long a version is worth keeping, in milliseconds from its publication; None for ever."""
+
+    kind: ClassVar[str] = "ttl"
+    version: VersionId
+    ttl_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Protect(Operation):
+    """Says which public keys may change what an alias answers; None lifts the protection."""
+
+    kind: ClassVar[str] = "protect"
+    collection: str
+    alias: str
+    keys: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRules(Operation):
+    """Raises the version of the fold's rules; an mlvc that knows only older ones stops here."""
+
+    kind: ClassVar[str] = "fold_rules"
+    version: int
+
+
+_KNOWN: dict[str, type[Operation]] = {kind.kind: kind for kind in Operation.__subclasses__()}
+
+
+def to_wire(operation: Operation) -> list[Any]:
+    """Returns the operation as canonical MessagePack can hold it."""
+    values: dict[str, Any] = {}
+    for part in fields(operation):
+        value = getattr(operation, part.name)
+        if part.default is not MISSING and value == part.default:
+            continue
+        if part.default_factory is not MISSING and not value:
+            continue
+        values[part.name] = value
+    return [operation.kind, values]
+
+
+def from_wire(wire: Any) -> Operation:
+    """Returns the operation; DamageError when malformed, NewerFormatError for an unknown kind or field."""
+    try:
+        kind, values = wire
+        known = _KNOWN.get(kind)
+        if known is None:
+            raise NewerFormatError(f"the operation '{kind}' is not known to this mlvc", hint="install a newer mlvc")
+        names = {part.name for part in fields(known)}
+        unknown = sorted(set(values) - names)
+        if unknown:
+            raise NewerFormatError(
+                f"the operation '{kind}' has a part '{unknown[0]}' that this mlvc does not know", hint="install a newer mlvc"
+            )
+        return known(**{name: _frozen(value) for name, value in values.items()})
+    except (TypeError, ValueError) as error:
+        if isinstance(error, NewerFormatError):
+            raise
+        raise DamageError(f"an operation is malformed: {error}") from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else (
+        {key: _frozen(item) for key, item in value.items()} if isinstance(value, dict) else value
+    )

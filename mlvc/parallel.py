@@ -1,0 +1,52 @@
+"""Work spread over threads, in order and with a bound on what waits. The one way mlvc uses threads for throughput.
+
+The work worth spreading (hashing, compressing, reading) releases the GIL inside its library.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def worker_count() -> int:
+    """Returns how many threads to use: the processors this process may run on, at most 16."""
+    try:
+        allowed = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        allowed = os.cpu_count() or 1
+    return max(1, min(16, allowed))
+
+
+def map_in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int = 0, workers: int = 0
+) -> Iterator[Result]:
+    """Yields `work(item)` for each item, in the items' order.
+
+    Items are drawn lazily: at most `ahead` (default: twice the workers) are drawn and unfinished or unread, which
+    bounds memory by `ahead` items and results. An exception of `work` or `items` comes out in its place.
+    """
+    workers = workers or worker_count()
+    ahead = ahead or 2 * workers
+    if workers == 1:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="mlvc")
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        pool.shutdown(wait=True)
