@@ -43,6 +43,10 @@ def digest(data: bytes | memoryview) -> bytes:
     return blake3.blake3(data).digest()
 
 
+EMPTY_FILE = FileDigest(digest(b""))
+"""The digest of a file without content, which has no chunk."""
+
+
 def fact_id(transaction: TransactionId, position: int) -> FactId:
     """Returns the id of the operation at `position` (0 to 65535) of a transaction."""
     return FactId(transaction + position.to_bytes(2, "big"))

@@ -8,7 +8,7 @@ from typing import Any
 from mlvc.errors import DamageError, NewerFormatError, UsageError
 from mlvc.format import canonical, operations, record
 from mlvc.format.ids import ID_SIZE, NONCE_SIZE, TransactionId, digest
-from mlvc.format.operations import Operation
+from mlvc.format.operations import FOLD_RULES_VERSION, FoldRules, Operation
 from mlvc.format.pack import PackName
 from mlvc.format.record import Kind
 
@@ -139,6 +139,11 @@ def decode(data: bytes) -> Transaction:
         if body:
             raise NewerFormatError(
                 f"a transaction has a part '{sorted(body)[0]}' that this mlvc does not know", hint="install a newer mlvc"
+            )
+        rules = max((o.version for o in found.operations if isinstance(o, FoldRules)), default=0)
+        if rules > FOLD_RULES_VERSION:
+            raise NewerFormatError(
+                f"a transaction asks for fold rules {rules}, known here: {FOLD_RULES_VERSION}", hint="install a newer mlvc"
             )
         if len(found.nonce) != NONCE_SIZE or any(len(a) != ID_SIZE for a in found.after):
             raise ValueError("sizes of ids")

@@ -1,0 +1,1 @@
+"""Numbered entries, pending transactions, and the cached view that both fold to."""

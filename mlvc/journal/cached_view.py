@@ -1,0 +1,266 @@
+"""The view on disk: what journal and pending transactions fold to, kept in SQLite and caught up when asked.
+
+It stores the number and hash of the entry it stands at, and is made anew when that entry is not on disk. What comes in
+rolls the pending changes back, folds, and folds them again; or only relabels, when the next confirmed transaction is the
+first pending one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from mlvc.derived_database import DerivedDatabase
+from mlvc.errors import NewerFormatError
+from mlvc.fold.folding import Arrival, fold
+from mlvc.fold.look import Change, Changes, Value
+from mlvc.fold.questions import View
+from mlvc.format import transaction
+from mlvc.format.ids import TransactionId
+from mlvc.format.journal_entry import GENESIS, HANDOVER, NO_PREDECESSOR, Entry, entry_hash
+from mlvc.format.transaction import Envelope
+from mlvc.journal.entries import Journal
+from mlvc.journal.pending import PendingFolder
+
+_SCHEMA = """
+CREATE TABLE view (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB);
+CREATE TABLE unconfirmed (number INTEGER PRIMARY KEY, id BLOB NOT NULL, changes BLOB NOT NULL);
+CREATE TABLE confirmed (id BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID
+"""
+_LAYOUT = 1
+_PAGE = 128
+_AFTER_PREFIX = b"\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a view stands.
+
+    Attributes:
+        journal: id of the journal, or None before there is one.
+        number, hash: of the last entry folded.
+        authority: id and URL of the store that takes new entries, or None before there is a journal.
+        confirmed: how many arrivals are confirmed.
+        stopped: why folding stopped before the end, or None.
+    """
+
+    journal: bytes | None = None
+    number: int = 0
+    hash: bytes = NO_PREDECESSOR
+    authority: tuple[bytes, str] | None = None
+    confirmed: int = 0
+    stopped: str | None = None
+
+
+class _SqliteLook:
+    """A `Look` into the view's table."""
+
+    def __init__(self, database: DerivedDatabase) -> None:
+        self._database = database
+
+    def get(self, at: bytes) -> Value | None:
+        row = self._database.execute("SELECT value FROM view WHERE key = ?", at).fetchone()
+        return None if row is None else msgpack.unpackb(row[0], strict_map_key=False)
+
+    def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, Value]]:
+        low, high = prefix, prefix + _AFTER_PREFIX
+        order = "DESC" if reverse else "ASC"
+        sql = f"SELECT key, value FROM view WHERE key >= ? AND key < ? ORDER BY key {order} LIMIT {_PAGE}"  # noqa: S608
+        while True:
+            rows = self._database.execute(sql, low, high).fetchall()
+            for at, value in rows:
+                yield bytes(at), msgpack.unpackb(value, strict_map_key=False)
+            if len(rows) < _PAGE:
+                return
+            if reverse:
+                high = rows[-1][0]
+            else:
+                low = rows[-1][0] + b"\x00"
+
+
+class CachedView:
+    """The view of one store. Every method may be called from several processes at once; one writes at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = DerivedDatabase(path, layout=_LAYOUT, schema=_SCHEMA)
+        self._look = _SqliteLook(self._database)
+
+    def standing(self) -> Standing:
+        """Returns where the view stands."""
+        rows = dict(self._database.execute("SELECT name, value FROM state").fetchall())
+        values = {name: msgpack.unpackb(value) for name, value in rows.items()}
+        if values.get("authority") is not None:
+            values["authority"] = tuple(values["authority"])
+        return Standing(**values)
+
+    def _put_standing(self, standing: Standing) -> None:
+        for name in Standing.__dataclass_fields__:
+            self._database.execute(
+                "INSERT OR REPLACE INTO state VALUES (?, ?)", name, msgpack.packb(getattr(standing, name))
+            )
+
+    def view(self) -> View:
+        """Returns the view as it stands; `refresh` first to catch up."""
+        return View(self._look, self.standing().confirmed)
+
+    @contextmanager
+    def reading(self) -> Iterator[View]:
+        """One consistent view for several questions, whatever other processes fold meanwhile."""
+        connection = self._database.connection
+        if connection.in_transaction:
+            yield self.view()
+            return
+        connection.execute("BEGIN")
+        try:
+            yield self.view()
+        finally:
+            connection.execute("COMMIT")
+
+    def entry_of(self, identifier: TransactionId) -> int | None:
+        """Returns the number of the entry that confirmed a transaction, or None while it is pending or unknown."""
+        row = self._database.execute("SELECT entry FROM confirmed WHERE id = ?", identifier).fetchone()
+        return None if row is None else int(row[0])
+
+    def unconfirmed(self) -> list[TransactionId]:
+        """Returns the pending transactions that the view has folded, in fold order."""
+        rows = self._database.execute("SELECT id FROM unconfirmed ORDER BY number").fetchall()
+        return [TransactionId(identifier) for (identifier,) in rows]
+
+    def refresh(self, journal: Journal | None, pending: PendingFolder) -> None:
+        """Catches up with journal and pending transactions.
+
+        Raises:
+            DamageError: an entry or a pending transaction is not what was written.
+        """
+        if self._is_current(journal, pending):
+            return
+        with self._database.writing():
+            standing = self.standing()
+            if not self._stands_on(standing, journal):
+                self._start_over()
+                standing = Standing(journal=journal.id if journal else None)
+            elif standing.journal is None and journal is not None:
+                standing = replace(standing, journal=journal.id)
+            if journal is not None:
+                standing = self._fold_entries(standing, journal)
+            if standing.stopped is None:
+                standing = self._fold_pending(standing, pending)
+            self._put_standing(standing)
+
+    def _is_current(self, journal: Journal | None, pending: PendingFolder) -> bool:
+        standing = self.standing()
+        return (
+            standing.journal == (journal.id if journal else None)
+            and self._stands_on(standing, journal)
+            and standing.stopped is None
+            and (journal is None or journal.read_bytes(standing.number + 1) is None)
+            and set(self.unconfirmed()) == pending.ids()
+        )
+
+    @staticmethod
+    def _stands_on(standing: Standing, journal: Journal | None) -> bool:
+        if standing.journal is None:
+            return True
+        if journal is None or standing.journal != journal.id:
+            return False
+        return standing.number == 0 or journal.hash_of(standing.number) == standing.hash
+
+    def _start_over(self) -> None:
+        for table in ("view", "state", "unconfirmed", "confirmed"):
+            self._database.execute(f"DELETE FROM {table}")  # noqa: S608
+
+    def _fold_entries(self, standing: Standing, journal: Journal) -> Standing:
+        """Folds the entries after where the view stands; what a newer mlvc wrote stops it there, visibly."""
+        try:
+            for entry, data in journal.iterate(standing.number, standing.hash):
+                authority = standing.authority
+                if entry.control is not None and entry.control.kind in (GENESIS, HANDOVER):
+                    authority = (entry.control.store_id, entry.control.url)
+                confirmed = self._fold_entry(entry, standing.confirmed)
+                standing = Standing(journal.id, entry.number, entry_hash(data), authority, confirmed)
+        except NewerFormatError as error:
+            self._roll_back_pending()
+            return replace(standing, stopped=f"{error.message} (in journal entry {standing.number + 1})")
+        return standing
+
+    def _fold_entry(self, entry: Entry, confirmed: int) -> int:
+        """Folds all of an entry; NewerFormatError, raised before any of it is folded, when some of it is not known."""
+        for envelope in entry.envelopes:
+            transaction.decode(envelope.data)
+        for envelope in entry.envelopes:
+            identifier = envelope.id
+            if self.entry_of(identifier) is not None:
+                continue
+            first = self._database.execute("SELECT number, id FROM unconfirmed ORDER BY number LIMIT 1").fetchone()
+            if first is not None and first[1] == identifier:
+                self._database.execute("DELETE FROM unconfirmed WHERE number = ?", first[0])  # only its label changes
+            else:
+                if first is not None:
+                    self._roll_back_pending()
+                self._apply(fold(_arrival(envelope), self._look))
+            confirmed += 1
+            self._database.execute("INSERT INTO confirmed VALUES (?, ?)", identifier, entry.number)
+        return confirmed
+
+    def _fold_pending(self, standing: Standing, pending: PendingFolder) -> Standing:
+        have = self.unconfirmed()
+        if set(have) == pending.ids():
+            return standing
+        wanted = [e for e in pending.in_order() if self.entry_of(e.id) is None]
+        if [e.id for e in wanted[: len(have)]] != have:
+            self._roll_back_pending()
+            have = []
+        for envelope in wanted[len(have) :]:
+            try:
+                changes = fold(_arrival(envelope), self._look)
+            except NewerFormatError as error:
+                return replace(standing, stopped=f"{error.message} (in the pending transaction {envelope.id.hex()[:12]})")
+            self._apply(changes)
+            self._database.execute("INSERT INTO unconfirmed (id, changes) VALUES (?, ?)", envelope.id, _pack(changes))
+        return standing
+
+    def _roll_back_pending(self) -> None:
+        rows = self._database.execute("SELECT changes FROM unconfirmed ORDER BY number DESC").fetchall()
+        for (packed,) in rows:
+            self._apply(tuple(Change(c.key, c.new, c.old) for c in _unpack(packed)))
+        self._database.execute("DELETE FROM unconfirmed")
+
+    def _apply(self, changes: Changes) -> None:
+        connection = self._database.connection
+        connection.executemany(
+            "INSERT OR REPLACE INTO view VALUES (?, ?)",
+            ((c.key, msgpack.packb(c.new)) for c in changes if c.new is not None),
+        )
+        connection.executemany("DELETE FROM view WHERE key = ?", ((c.key,) for c in changes if c.new is None))
+
+    def contents(self) -> dict[bytes, bytes]:
+        """Returns the whole view, for checking it against a fresh fold."""
+        return {bytes(k): bytes(v) for k, v in self._database.execute("SELECT key, value FROM view").fetchall()}
+
+    def discard(self) -> None:
+        """Throws the view away; the next `refresh` folds everything anew."""
+        self._database.discard()
+
+    def close(self) -> None:
+        """Closes the database."""
+        self._database.close()
+
+
+def _arrival(envelope: Envelope) -> Arrival:
+    return Arrival(envelope.data)
+
+
+def _pack(changes: Changes) -> bytes:
+    packed: bytes = msgpack.packb([[c.key, c.old, c.new] for c in changes])
+    return packed
+
+
+def _unpack(packed: bytes) -> Changes:
+    rows: list[list[Any]] = msgpack.unpackb(packed, strict_map_key=False)
+    return tuple(Change(key, old, new) for key, old, new in rows)

@@ -1,0 +1,69 @@
+"""Transactions that no journal holds yet: a folder of sealed envelopes, named by transaction id.
+
+The same kind of folder is a clone's pending transactions and a carrier's inbox (RULES B5).
+"""
+
+from __future__ import annotations
+
+from mlvc.backend.interface import Backend, KeyMissingError
+from mlvc.errors import DamageError
+from mlvc.format import transaction
+from mlvc.format.ids import TransactionId
+from mlvc.format.transaction import Envelope
+
+_FOLDER = "pending"
+
+
+class PendingFolder:
+    """The pending transactions of one store."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @staticmethod
+    def _key(identifier: TransactionId) -> str:
+        return f"{_FOLDER}/{identifier.hex()}"
+
+    def ids(self) -> set[TransactionId]:
+        """Returns which transactions are pending."""
+        found = set()
+        for key, _ in self._backend.keys(f"{_FOLDER}/"):
+            try:
+                found.add(TransactionId(bytes.fromhex(key.rsplit("/", 1)[1])))
+            except ValueError:
+                continue
+        return found
+
+    def read(self, identifier: TransactionId) -> Envelope | None:
+        """Returns one, or None when it is not (any more) pending; DamageError when its bytes changed."""
+        try:
+            data = self._backend.read(self._key(identifier))
+        except KeyMissingError:
+            return None
+        what = f"the pending transaction {identifier.hex()[:12]} ({self._key(identifier)})"
+        envelope = transaction.decode_envelope(data, what)
+        if envelope.id != identifier:
+            raise DamageError(f"{what} holds another transaction than its name says")
+        return envelope
+
+    def add(self, envelope: Envelope) -> None:
+        """Makes a transaction pending; durable on return. One that is pending already stays as it is."""
+        self._backend.create(self._key(envelope.id), transaction.encode_envelope(envelope))
+
+    def remove(self, identifier: TransactionId) -> None:
+        """Forgets one that a durable journal entry holds."""
+        self._backend.delete(self._key(identifier))
+
+    def in_order(self) -> list[Envelope]:
+        """Returns all of them, each after those that its `after` names, equal ones by id."""
+        envelopes = {e.id: e for i in self.ids() if (e := self.read(i)) is not None}
+        after = {i: set(transaction.decode(e.data).after) & envelopes.keys() for i, e in envelopes.items()}
+        ordered: list[Envelope] = []
+        while after:
+            ready = sorted(i for i, needed in after.items() if not needed)
+            for identifier in ready:
+                ordered.append(envelopes[identifier])
+                del after[identifier]
+            for needed in after.values():
+                needed.difference_update(ready)
+        return ordered

@@ -1,0 +1,158 @@
+"""Which local pack holds what: a SQLite index, derived from the packs' footers and rebuilt from them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlvc.backend.interface import KeyMissingError
+from mlvc.backend.local import LocalBackend
+from mlvc.derived_database import DerivedDatabase
+from mlvc.errors import DamageError
+from mlvc.format.pack import PackClass, PackName, Slot
+from mlvc.objects import pack_reader
+
+_SCHEMA = """
+CREATE TABLE pack (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
+CREATE TABLE slot (
+    id BLOB NOT NULL, code INTEGER NOT NULL, pack INTEGER NOT NULL, offset INTEGER NOT NULL,
+    stored_size INTEGER NOT NULL, size INTEGER NOT NULL, base BLOB, damaged INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (id, code, pack)
+) WITHOUT ROWID;
+CREATE TABLE unusable (name BLOB PRIMARY KEY, why TEXT NOT NULL);
+CREATE TABLE scanned (folder TEXT PRIMARY KEY, modified_ns INTEGER NOT NULL)
+"""
+_LAYOUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a chunk or record lies."""
+
+    pack: PackName
+    slot: Slot
+
+
+class LocalPackIndex:
+    """The slots of all packs of one local store. Safe to use from several threads and processes."""
+
+    def __init__(self, backend: LocalBackend, path: Path) -> None:
+        self._backend = backend
+        self._database = DerivedDatabase(path, layout=_LAYOUT, schema=_SCHEMA)
+        self._lock = threading.RLock()
+
+    def find(self, identifier: bytes, code: int) -> list[Place]:
+        """Returns every known undamaged place of a chunk or record; it may be gone by now."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT name, offset, stored_size, size, base FROM slot JOIN pack ON pack = number "
+                "WHERE id = ? AND code = ? AND NOT damaged",
+                identifier,
+                code,
+            ).fetchall()
+        return [
+            Place(PackName.from_wire(name), Slot(identifier, code, offset, stored, size, base))
+            for name, offset, stored, size, base in rows
+        ]
+
+    def packs(self) -> list[PackName]:
+        """Returns the packs that are indexed."""
+        with self._lock:
+            return [PackName.from_wire(name) for (name,) in self._database.execute("SELECT name FROM pack").fetchall()]
+
+    def unusable(self) -> dict[PackName, str]:
+        """Returns the packs whose footer could not be read, and why."""
+        with self._lock:
+            rows = self._database.execute("SELECT name, why FROM unusable").fetchall()
+        return {PackName.from_wire(name): why for name, why in rows}
+
+    def slots(self, name: PackName) -> Iterator[Slot]:
+        """Yields the undamaged slots of one indexed pack."""
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, code, offset, stored_size, size, base FROM slot WHERE NOT damaged AND pack = "
+                "(SELECT number FROM pack WHERE name = ?)",
+                name.to_wire(),
+            ).fetchall()
+        return (Slot(*row) for row in rows)
+
+    def add(self, name: PackName, slots: Iterable[Slot]) -> None:
+        """Indexes a pack that now bears its name."""
+        with self._lock, self._database.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO pack (name) VALUES (?)", (name.to_wire(),))
+            (number,) = connection.execute("SELECT number FROM pack WHERE name = ?", (name.to_wire(),)).fetchone()
+            connection.executemany(
+                "INSERT OR IGNORE INTO slot (id, code, pack, offset, stored_size, size, base) VALUES (?,?,?,?,?,?,?)",
+                ((s.id, s.code, number, s.offset, s.stored_size, s.size, s.base) for s in slots),
+            )
+
+    def remove(self, names: Iterable[PackName]) -> None:
+        """Forgets packs that are gone."""
+        with self._lock, self._database.writing() as connection:
+            for name in names:
+                connection.execute(
+                    "DELETE FROM slot WHERE pack = (SELECT number FROM pack WHERE name = ?)", (name.to_wire(),)
+                )
+                connection.execute("DELETE FROM pack WHERE name = ?", (name.to_wire(),))
+                connection.execute("DELETE FROM unusable WHERE name = ?", (name.to_wire(),))
+
+    def mark_damaged(self, place: Place) -> None:
+        """Makes a damaged slot count as absent, so that adding its content again heals it (RULES F3)."""
+        with self._lock:
+            self._database.execute(
+                "UPDATE slot SET damaged = 1 WHERE id = ? AND code = ? AND pack = (SELECT number FROM pack WHERE name = ?)",
+                place.slot.id,
+                place.slot.code,
+                place.pack.to_wire(),
+            )
+
+    def ensure_built(self) -> None:
+        """Builds the index if it is new.
+
+        Every writer indexes its own packs, so a built index lacks at most what a crashed process or another host put
+        there; not knowing of it costs a commit some space, and a reader who misses something calls `refresh`.
+        """
+        with self._lock:
+            if self._database.execute("SELECT 1 FROM scanned LIMIT 1").fetchone() is None:
+                self.refresh()
+
+    def refresh(self, *, force: bool = False) -> None:
+        """Brings the index in line with the packs on disk, if their folders changed since the last time."""
+        with self._lock:
+            before = dict(self._database.execute("SELECT folder, modified_ns FROM scanned").fetchall())
+            now = {c.folder: self._modified_ns(c) for c in PackClass}
+            if before == now and not force:
+                return
+            known = set(self.packs())
+            bad = set() if force else set(self.unusable())
+            there = {name: size for key, size in self._backend.keys("packs/") if (name := PackName.from_key(key))}
+            for name, size in there.items():
+                if name in known or name in bad:
+                    continue
+                try:
+                    self.add(name, pack_reader.read_index(self._backend, name, size))
+                except KeyMissingError:
+                    continue
+                except DamageError as error:
+                    self._database.execute("INSERT OR REPLACE INTO unusable VALUES (?, ?)", name.to_wire(), str(error))
+            self.remove((known | bad) - there.keys())
+            for folder, modified_ns in now.items():
+                self._database.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", folder, modified_ns)
+
+    def _modified_ns(self, pack_class: PackClass) -> int:
+        try:
+            return self._backend.path(f"packs/{pack_class.folder}").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def discard(self) -> None:
+        """Throws the index away; the next `refresh` makes it anew from the packs."""
+        with self._lock:
+            self._database.discard()
+
+    def close(self) -> None:
+        """Closes the database."""
+        with self._lock:
+            self._database.close()

@@ -1,0 +1,63 @@
+"""Writes one pack: streamed to a temporary file, named only when whole and synced."""
+
+from __future__ import annotations
+
+import secrets
+
+import blake3
+
+from mlvc import atomic_file
+from mlvc.backend.local import LocalBackend
+from mlvc.format import pack
+from mlvc.format.ids import NONCE_SIZE
+from mlvc.format.pack import PackClass, PackName, Slot
+
+
+class PackWriter:
+    """A pack under way. Nothing is visible until `publish`; `discard` removes what was written."""
+
+    def __init__(self, backend: LocalBackend, pack_class: PackClass) -> None:
+        self.name = PackName(pack_class, secrets.token_bytes(NONCE_SIZE))
+        self._path = backend.path(self.name.key)
+        atomic_file.make_folder(self._path.parent)
+        self._staged = atomic_file.StagedFile(self._path.parent)
+        self._digest = blake3.blake3()
+        self.slots: dict[tuple[bytes, int], Slot] = {}
+        self._write(pack.header(self.name))
+
+    def _write(self, data: bytes) -> None:
+        self._staged.write(data)
+        self._digest.update(data)
+
+    @property
+    def size_bytes(self) -> int:
+        """What is written so far."""
+        return self._staged.size
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the pack has reached its target size."""
+        return self._staged.size >= pack.TARGET_SIZE
+
+    def add(self, identifier: bytes, code: int, stored: bytes, size: int, base: bytes | None = None) -> None:
+        """Appends one stored chunk or record.
+
+        Args:
+            identifier: its id.
+            code: `record.CHUNK_CODE` or a record kind's code.
+            stored: encoding byte and payload.
+            size: decoded, in bytes.
+            base: the chunk it is a difference to, if any.
+        """
+        self.slots[identifier, code] = Slot(identifier, code, self._staged.size, len(stored), size, base)
+        self._write(stored)
+
+    def publish(self) -> PackName:
+        """Writes the footer, syncs, and gives the pack its name. The caller syncs the folder."""
+        self._staged.write(pack.footer(list(self.slots.values()), self._digest.digest()))
+        self._staged.publish(self._path)
+        return self.name
+
+    def discard(self) -> None:
+        """Removes the temporary file; harmless after `publish`."""
+        self._staged.discard()

@@ -1,0 +1,173 @@
+"""Reads chunks, records and files by id; everything is proven before anyone sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import blake3
+
+from mlvc.backend.interface import KeyMissingError
+from mlvc.backend.local import LocalBackend
+from mlvc.errors import DamageError, NotFoundError
+from mlvc.format import recipe as recipes
+from mlvc.format.ids import ChunkId, FileDigest, ManifestId, RecordId, short
+from mlvc.format.manifest import Manifest
+from mlvc.format.record import CHUNK_CODE, Kind, kind_of
+from mlvc.format.recipe import Recipe, RecipeIndex
+from mlvc.objects import pack_reader
+from mlvc.objects.pack_index import LocalPackIndex, Place
+
+Wanted = tuple[bytes, int]
+"""An id and its code."""
+
+Fetch = Callable[[list[Wanted]], None]
+"""Brings chunks and records from elsewhere into local packs, as many as it can find."""
+
+
+class ObjectStore:
+    """The content of one local store.
+
+    Attributes:
+        fetch: asked for what no local pack holds; None where there is nowhere to ask.
+    """
+
+    def __init__(self, backend: LocalBackend, index_path: Path) -> None:
+        self.backend = backend
+        self.index = LocalPackIndex(backend, index_path)
+        self.fetch: Fetch | None = None
+
+    # -- chunks and records -----------------------------------------------------------------------------------------
+
+    def is_here(self, identifier: bytes, code: int) -> Place | None:
+        """Returns an undamaged place in a pack that is on disk, or None."""
+        for place in self.index.find(identifier, code):
+            if self.backend.size(place.pack.key) is not None:
+                return place
+        return None
+
+    def missing(self, wanted: Iterable[Wanted]) -> list[Wanted]:
+        """Returns those that no local pack holds."""
+        return [item for item in dict.fromkeys(wanted) if not self.index.find(*item)]
+
+    def ensure(self, wanted: Iterable[Wanted]) -> None:
+        """Brings what is missing into local packs, in one go where possible.
+
+        Raises:
+            NotFoundError: some of it is neither here nor anywhere that can be asked.
+        """
+        missing = self.missing(wanted)
+        if not missing:
+            return
+        self.index.refresh()
+        missing = self.missing(missing)
+        if missing and self.fetch is not None:
+            self.fetch(missing)
+            missing = self.missing(missing)
+        if missing:
+            raise _not_here(missing)
+
+    def read(self, identifier: bytes, code: int) -> bytes:
+        """Returns the content of a chunk or record.
+
+        Raises:
+            DamageError: every copy within reach is damaged.
+            NotFoundError: there is none within reach.
+        """
+        found, damage = self._read_local(identifier, code)
+        if found is None:
+            self.index.refresh(force=damage is None)
+            found, later = self._read_local(identifier, code)
+            damage = damage or later
+        if found is None and self.fetch is not None:
+            self.fetch([(identifier, code)])
+            found, later = self._read_local(identifier, code)
+            damage = damage or later
+        if found is not None:
+            return found
+        if damage is not None:
+            raise DamageError(
+                f"{damage.message}; no other copy is within reach",
+                hint="'mlvc fsck --repair' takes it from a remote, or add the original file again",
+            )
+        raise _not_here([(identifier, code)])
+
+    def _read_local(self, identifier: bytes, code: int) -> tuple[bytes | None, DamageError | None]:
+        damage = None
+        for place in self.index.find(identifier, code):
+            try:
+                return pack_reader.read_slot(self.backend, place.pack, place.slot), None
+            except KeyMissingError:
+                self.index.remove([place.pack])
+            except DamageError as error:
+                self.index.mark_damaged(place)
+                damage = DamageError(f"the pack {place.pack.key} is damaged: {error.message}")
+        return None, damage
+
+    def read_chunk(self, identifier: ChunkId) -> bytes:
+        """Returns the bytes of a chunk; errors as `read`."""
+        return self.read(identifier, CHUNK_CODE)
+
+    def read_record(self, identifier: RecordId, kind: Kind) -> bytes:
+        """Returns a bare record; errors as `read`."""
+        found = self.read(identifier, kind.code)
+        if kind_of(found, f"the record {short(identifier, 12)}") is not kind:
+            raise DamageError(f"the record {short(identifier, 12)} is not the {kind.name.lower()} it is kept as")
+        return found
+
+    # -- manifests, recipes, files ----------------------------------------------------------------------------------
+
+    def manifest(self, identifier: ManifestId) -> Manifest:
+        """Returns a manifest, read block by block; errors as `read`."""
+        index = RecordId(identifier)
+        return Manifest(
+            identifier,
+            lambda i: self.read_record(i, Kind.MANIFEST_INDEX if i == index else Kind.MANIFEST_BLOCK),
+        )
+
+    def recipe_index(self, identifier: RecordId | None) -> RecipeIndex:
+        """Returns the recipes of one version; errors as `read`."""
+        return RecipeIndex(
+            identifier,
+            lambda i: self.read_record(i, Kind.RECIPE_INDEX if i == identifier else Kind.RECIPE_BLOCK),
+        )
+
+    def recipe(self, index: RecipeIndex, digest: FileDigest, size: int) -> Recipe:
+        """Returns how to rebuild a file of one version.
+
+        Raises:
+            DamageError: the recipe is not of this file, or of another size.
+        """
+        return self.recipe_by_id(index.find(digest) if size else None, digest, size)
+
+    def recipe_by_id(self, identifier: RecordId | None, digest: FileDigest, size: int) -> Recipe:
+        """Returns a recipe by its record, or the implied one of a single chunk; errors as `recipe`."""
+        if identifier is None:
+            return recipes.whole(digest, size)
+        found = recipes.decode(self.read_record(identifier, Kind.RECIPE))
+        if found.digest != digest or found.size != size:
+            raise DamageError(f"the recipe {short(identifier, 12)} is of another file than {short(digest, 12)}")
+        return found
+
+    def read_file(self, recipe: Recipe) -> Iterator[bytes]:
+        """Yields a file's chunks in order, each proven; at the end the whole is proven against the file's digest."""
+        proof = blake3.blake3()
+        for piece in recipe.pieces:
+            data = self.read_chunk(piece.chunk)
+            if len(data) != piece.size:
+                raise DamageError(f"the chunk {short(piece.chunk, 12)} has {len(data):,} bytes, its recipe says {piece.size:,}")
+            proof.update(data)
+            yield data
+        if proof.digest() != recipe.digest:
+            raise DamageError(f"the file {short(recipe.digest, 12)} does not have the digest it is kept under")
+
+    def close(self) -> None:
+        """Closes the index."""
+        self.index.close()
+
+
+def _not_here(missing: list[Wanted]) -> NotFoundError:
+    return NotFoundError(
+        f"{len(missing):,} piece{'s are' if len(missing) > 1 else ' is'} not in this clone, the first: {short(missing[0][0], 12)}",
+        hint="connect to a remote that has the data and run 'mlvc fetch', then try again",
+    )

@@ -1,0 +1,100 @@
+"""Appending to an authority: one piece of code, whether that is the local store or a remote one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlvc.errors import DamageError
+from mlvc.format import journal_entry
+from mlvc.format.ids import TransactionId
+from mlvc.format.journal_entry import MAX_SIZE, MAX_TRANSACTIONS, Control, Entry
+from mlvc.format.transaction import Envelope
+from mlvc.journal.entries import Journal
+
+_ENTRY_BUDGET = MAX_SIZE // 2
+"""Uncompressed transactions per entry, in bytes: leaves the size limit out of reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of a journal: the number and hash of its last entry."""
+
+    number: int
+    hash: bytes
+
+
+def find_tail(journal: Journal, known: Tail) -> tuple[Tail, list[tuple[Entry, bytes]]]:
+    """Returns the end of a journal and the entries after `known`; DamageError when they do not follow it."""
+    fresh = list(journal.iterate(known.number, known.hash))
+    if not fresh:
+        return known, []
+    entry, data = fresh[-1]
+    return Tail(entry.number, journal_entry.entry_hash(data)), fresh
+
+
+def append_transactions(journal: Journal, known: Tail, envelopes: Sequence[Envelope]) -> Tail:
+    """Appends transactions, each exactly once, in the order given, as one or more entries, each atomic.
+
+    Args:
+        journal: of the store that is the authority.
+        known: an entry that the caller has folded, at or before the end.
+        envelopes: all that they need is decodable there already.
+
+    Returns:
+        The end of the journal after the append.
+
+    Raises:
+        DamageError: the journal does not continue from `known`.
+    """
+    waiting = list(envelopes)
+    tail = known
+    while True:
+        tail, fresh = find_tail(journal, tail)
+        there = {envelope.id for entry, _ in fresh for envelope in entry.envelopes}
+        waiting = [envelope for envelope in waiting if envelope.id not in there]
+        if not waiting:
+            return tail
+        batch = _first_batch(waiting)
+        entry = Entry(journal.id, tail.number + 1, tail.hash, _now_ms(), envelopes=tuple(batch))
+        # A taken number is a question, not an answer: the loop reads it back. It may be ours, with the reply lost.
+        journal.backend.create(journal_entry.key(journal.id, entry.number), journal_entry.encode(entry))
+
+
+def append_control(journal: Journal, known: Tail, control: Control) -> Tail:
+    """Appends a control act directly after `known`.
+
+    Raises:
+        DamageError: another entry stands there by now: the act was decided on an older state.
+    """
+    entry = Entry(journal.id, known.number + 1, known.hash, _now_ms(), control=control)
+    data = journal_entry.encode(entry)
+    journal.backend.create(journal_entry.key(journal.id, entry.number), data)
+    there = journal.read_bytes(entry.number)
+    if there != data:
+        raise DamageError(
+            f"the journal moved on while a {control.kind} was being decided", hint="run the command again"
+        )
+    return Tail(entry.number, journal_entry.entry_hash(data))
+
+
+def _first_batch(envelopes: Sequence[Envelope]) -> list[Envelope]:
+    """Returns as many of the first envelopes as one entry may hold, at least one."""
+    batch: list[Envelope] = []
+    size = 0
+    for envelope in envelopes[:MAX_TRANSACTIONS]:
+        size += len(envelope.data) + len(envelope.signature) + 64 * (1 + len(envelope.brings) + len(envelope.leans))
+        if batch and size > _ENTRY_BUDGET:
+            break
+        batch.append(envelope)
+    return batch
+
+
+def transaction_ids(entries: Sequence[tuple[Entry, bytes]]) -> set[TransactionId]:
+    """Returns the transactions that entries hold."""
+    return {envelope.id for entry, _ in entries for envelope in entry.envelopes}
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
