@@ -1,0 +1,1 @@
+"""Looking after a store: finding and healing damage, dropping what nothing needs."""

@@ -13,15 +13,18 @@ from mlvc.objects.store import ObjectStore, Wanted
 
 
 def names(store: ObjectStore, need: Need) -> Iterator[Wanted]:
-    """Yields the records behind a need that say what there is, without its data: a lazy clone has these."""
+    """Yields the records behind a need that say what there is, without its data: a lazy clone has these.
+
+    Each is yielded before it is read, so that whoever collects them knows the one that could not be read.
+    """
     if need.kind == "value":
         yield need.id, Kind.VALUE.code
     elif need.kind == "artifact":
-        manifest = store.manifest(ManifestId(need.id))
         yield need.id, Kind.MANIFEST_INDEX.code
-        yield from ((block, Kind.MANIFEST_BLOCK.code) for block in manifest.block_ids)
         if need.recipes:
             yield need.recipes, Kind.RECIPE_INDEX.code
+        yield from ((block, Kind.MANIFEST_BLOCK.code) for block in store.manifest(ManifestId(need.id)).block_ids)
+        if need.recipes:
             index = store.recipe_index(RecordId(need.recipes))
             yield from ((block, Kind.RECIPE_BLOCK.code) for block in index.block_ids)
             yield from ((recipe, Kind.RECIPE.code) for _, recipe in index)

@@ -1,13 +1,17 @@
-"""Which local pack holds what: a SQLite index, derived from the packs' footers and rebuilt from them."""
+"""Which pack of a store holds what: a SQLite index, derived from the packs' footers and rebuilt from them.
+
+A clone keeps one for its own packs and one for each remote that it fetches from.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlvc.backend.interface import KeyMissingError
+from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.backend.local import LocalBackend
 from mlvc.derived_database import DerivedDatabase
 from mlvc.errors import DamageError
@@ -35,10 +39,10 @@ class Place:
     slot: Slot
 
 
-class LocalPackIndex:
-    """The slots of all packs of one local store. Safe to use from several threads and processes."""
+class PackIndexCache:
+    """The slots of all packs of one store. Safe to use from several threads and processes."""
 
-    def __init__(self, backend: LocalBackend, path: Path) -> None:
+    def __init__(self, backend: Backend, path: Path) -> None:
         self._backend = backend
         self._database = DerivedDatabase(path, layout=_LAYOUT, schema=_SCHEMA)
         self._lock = threading.RLock()
@@ -142,6 +146,9 @@ class LocalPackIndex:
                 self._database.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", folder, modified_ns)
 
     def _modified_ns(self, pack_class: PackClass) -> int:
+        """Returns what changes with a local folder of packs; the clock for a remote one, which is listed each time."""
+        if not isinstance(self._backend, LocalBackend):
+            return time.time_ns()
         try:
             return self._backend.path(f"packs/{pack_class.folder}").stat().st_mtime_ns
         except FileNotFoundError:

@@ -16,7 +16,7 @@ from mlvc.format.manifest import Manifest
 from mlvc.format.record import CHUNK_CODE, Kind, kind_of
 from mlvc.format.recipe import Recipe, RecipeIndex
 from mlvc.objects import pack_reader
-from mlvc.objects.pack_index import LocalPackIndex, Place
+from mlvc.objects.pack_index import PackIndexCache, Place
 
 Wanted = tuple[bytes, int]
 """An id and its code."""
@@ -34,7 +34,7 @@ class ObjectStore:
 
     def __init__(self, backend: LocalBackend, index_path: Path) -> None:
         self.backend = backend
-        self.index = LocalPackIndex(backend, index_path)
+        self.index = PackIndexCache(backend, index_path)
         self.fetch: Fetch | None = None
 
     # -- chunks and records -----------------------------------------------------------------------------------------

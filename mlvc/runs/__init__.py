@@ -1,0 +1,1 @@
+"""Runs under way: what they log survives them at once; what they were is sealed when they end, or die."""

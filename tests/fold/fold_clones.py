@@ -11,16 +11,22 @@ from mlvc.fold.questions import View
 from mlvc.format import transaction
 from mlvc.format.ids import ManifestId, RunId, TransactionId, VersionId, digest, fact_id
 from mlvc.format.operations import (
+    Collection,
     Delete,
     Edge,
+    Edit,
+    FoldRules,
     Link,
     Move,
     Operation,
+    Project,
     Protect,
     Publish,
+    Redirect,
     RunHead,
     TagAdd,
     TagRemove,
+    Ttl,
     Undo,
     Unlink,
     version_id,
@@ -191,3 +197,183 @@ def together(*clones: Clone) -> Clone:
 def first(what: TransactionId) -> bytes:
     """Returns the fact that a transaction's first operation is."""
     return fact_id(what, 0)
+
+
+# Several clones that author apart, carry each other's pending transactions, and push to one journal.
+
+PROJECTS = (MODEL, OTHER)
+REGISTRIES = (REGISTRY, REGISTRY2)
+ALIASES = ("prod", "best")
+KEYS = ("key one", "key two")
+RUNS = tuple(run_id(name) for name in ("one", "two", "three"))
+PROTECTING = ("protect",)
+SAYING = (
+    *("publish", "publish and move", "move", "move", "link", "unlink", "delete version", "undo", "undo"),
+    *("tag", "untag", "edit", "head", "edge", "delete run", "delete collection"),
+    *("collection", "project", "redirect", "ttl", "fold rules"),
+)
+SYNCING = ("pull", "push", "push out of order", "carry", "carry")
+
+
+class SyncingClone(Clone):
+    """A clone with an upstream: what it says or carries is pending, folded after the confirmed prefix that it has pulled."""
+
+    def __init__(self, name: str, journal: list[Arrival]) -> None:
+        super().__init__(name)
+        self.journal = journal
+        self.pulled = 0
+        self.confirmed_arrivals = 0
+        self.pending: list[Arrival] = []
+        self._changes: list[Changes] = []
+
+    @property
+    def view(self) -> View:
+        return View(self.look, self.confirmed_arrivals)
+
+    def fold(self, arrival: Arrival) -> Changes:
+        changes = folding.fold(arrival, self.look)
+        self.look.apply(changes)
+        self.pending.append(arrival)
+        self._changes.append(changes)
+        return changes
+
+    def pull(self) -> None:
+        """Rolls the pending ones back, folds what is new in the journal, and folds them again."""
+        while self._changes:
+            self.look.roll_back(self._changes.pop())
+        for arrival in self.journal[self.pulled :]:
+            self.look.apply(folding.fold(arrival, self.look))
+        self.pulled = len(self.journal)
+        self.confirmed_arrivals = folding.arrivals(self.look)
+        confirmed = {arrival.id for arrival in self.journal}
+        pending, self.pending = self.pending, []
+        for arrival in pending:
+            if arrival.id not in confirmed:
+                self.fold(arrival)
+
+    def push(self, *, rotated_by: int = 0) -> None:
+        """Appends what is pending, in any order: an appender that reads `after` wrongly must lose nothing either."""
+        known = {arrival.id for arrival in self.journal}
+        cut = rotated_by % (len(self.pending) or 1)
+        self.journal.extend(a for a in self.pending[cut:] + self.pending[:cut] if a.id not in known)
+        self.pull()
+
+    def carry(self, other: SyncingClone, start: int) -> None:
+        """Takes some of another's pending transactions over, perhaps without what those come after."""
+        known = {arrival.id for arrival in [*self.journal[: self.pulled], *self.pending]}
+        for arrival in other.pending[start % 3 :]:
+            if arrival.id not in known:
+                self.fold(arrival)
+
+
+class World:
+    """Some clones, one journal, and everything that was ever said."""
+
+    def __init__(self, clones: int = 3) -> None:
+        self.journal: list[Arrival] = []
+        self.clones = [SyncingClone(f"clone {n}", self.journal) for n in range(clones)]
+        self.said: list[Arrival] = []
+
+    def step(self, who: int, what: str, x: int, y: int, z: int, key: int) -> SyncingClone:
+        clone = self.clones[who % len(self.clones)]
+        match what:
+            case "pull":
+                clone.pull()
+            case "push":
+                clone.push()
+            case "push out of order":
+                clone.push(rotated_by=x)
+            case "carry":
+                clone.carry(self.clones[(who + 1 + x) % len(self.clones)], y)
+            case _:
+                operations = [*operations_for(clone.view, what, x, y, z)]
+                if operations:
+                    arrival = clone.compose(*operations, signer=(None, None, *KEYS)[key % 4])
+                    self.said.append(arrival)
+                    clone.fold(arrival)
+        return clone
+
+    def finish(self) -> None:
+        """Everyone pushes what they have, then pulls what the others had."""
+        for clone in self.clones:
+            clone.push()
+        for clone in self.clones:
+            clone.pull()
+
+    @classmethod
+    def after(cls, steps: Iterable[tuple[int, str, int, int, int, int]], *, clones: int = 3) -> World:
+        world = cls(clones)
+        for step in steps:
+            world.step(*step)
+        world.finish()
+        return world
+
+
+def operations_for(view: View, what: str, x: int, y: int, z: int) -> Iterable[Operation]:
+    """Yields operations of one kind, naming what the view says they have to name; nothing when there is nothing to do."""
+    source, content = PROJECTS[x % 2], "abc"[y % 3]
+    known = sorted({v for c in PROJECTS for v in (m.version for m in view.members(c))})
+    target = known[x % len(known)] if known else version(content)
+    collection = (*PROJECTS, *REGISTRIES)[x % 4]
+    things: tuple[tuple[str, str | bytes], ...] = (("version", target), ("collection", collection), ("run", RUNS[x % 3]))
+    match what:
+        case "publish" | "publish and move":
+            published = version(content, source)
+            seen = view.deletes_to_name(published)
+            run = (None, *RUNS)[z % 4]
+            yield Publish(source, manifest(content), None, run, {f"k{z % 2}": str(z)}, str(z), deletes_seen=seen)
+            if what == "publish and move":
+                alias = ALIASES[z % 2]
+                yield Move(source, alias, published, view.moves_to_name(source, alias), seen)
+        case "move":
+            members = [None, *(m.version for m in view.members(collection))]
+            to = members[z % len(members)]
+            seen = () if to is None else view.deletes_to_name(to)
+            yield Move(collection, ALIASES[y % 2], to, view.moves_to_name(collection, ALIASES[y % 2]), seen)
+        case "link":
+            yield Link(REGISTRIES[y % 2], target, RUNS[z % 3], view.deletes_to_name(target))
+        case "unlink":
+            members = [m.version for m in view.members(REGISTRIES[y % 2])]
+            for found in members[:1]:
+                yield Unlink(REGISTRIES[y % 2], found, view.facts_to_delete(found, REGISTRIES[y % 2]))
+        case "delete version":
+            yield Delete(("version", target), view.facts_to_delete(target))
+        case "delete run":
+            yield Delete(("run", RUNS[x % 3]), view.run_facts_to_delete(RUNS[x % 3]))
+        case "delete collection":
+            yield Delete(("collection", collection), view.collection_facts_to_delete(collection))
+        case "undo":
+            folded = [t.id for t in view.transactions()]
+            for found in folded[x % 4 : x % 4 + 1]:
+                yield Undo(found)
+        case "tag":
+            yield TagAdd(things[y % 3], f"t{z % 2}")
+        case "untag":
+            yield TagRemove(things[y % 3], f"t{z % 2}", view.taggings_to_remove(things[y % 3], f"t{z % 2}"))
+        case "edit":
+            description = None if z % 2 else str(z)
+            yield Edit(("version", target), {f"k{y % 2}": str(z)} if z % 3 else {}, () if z % 3 else (f"k{y % 2}",), description)
+        case "head":
+            run = view.run(RUNS[x % 3])
+            changed = {f"k{y % 3}": str(z)}
+            removed = ("config.k1",) if z == 5 else ()
+            yield RunHead(
+                RUNS[x % 3], "p", f"label{x % 2}", run.heads if run else (), {"state": str(z)}, changed, changed, removed
+            )
+        case "edge":
+            yield Edge(RUNS[y % 3], target, f"name{z % 2}")
+        case "collection":
+            yield Collection(collection, f"type{y % 2}")
+        case "project":
+            yield Project(f"p{y % 2}")
+        case "redirect":
+            names = (MODEL, OTHER, "p/x", "p/y")
+            yield Redirect(names[x % 4], names[y % 4])
+        case "ttl":
+            yield Ttl(target, (None, 1_000, 2_000)[z % 3])
+        case "fold rules":
+            yield FoldRules(1)
+        case "protect":
+            yield Protect(collection, ALIASES[y % 2], (None, KEYS[:1], KEYS[1:], KEYS)[z % 4])
+        case _:
+            raise AssertionError(what)

@@ -1,0 +1,115 @@
+"""The Git checkout a person works in: where it is, what it tracks, which code it holds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlvc import atomic_file
+from mlvc.git import command
+
+_MAX_PATCH_BYTES = 4 << 20
+_CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeState:
+    """Which code ran.
+
+    Attributes:
+        commit: full hash, or None before the first commit.
+        branch: None when HEAD is detached.
+        remote: the URL of `origin` without credentials, or None.
+        is_dirty: whether tracked files differ from the commit.
+    """
+
+    commit: str | None
+    branch: str | None
+    remote: str | None
+    is_dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A Git working tree.
+
+    Attributes:
+        root: its top folder.
+        common_dir: the `.git` folder that all worktrees share.
+    """
+
+    root: Path
+    common_dir: Path
+
+    def code_state(self) -> CodeState:
+        """Returns which code the checkout holds now."""
+        commit = command.line(["rev-parse", "--verify", "--quiet", "HEAD"], cwd=self.root)
+        branch = command.line(["symbolic-ref", "--short", "--quiet", "HEAD"], cwd=self.root)
+        remote = command.line(["config", "--get", "remote.origin.url"], cwd=self.root)
+        dirty = command.line(["status", "--porcelain", "--untracked-files=no"], cwd=self.root) is not None
+        return CodeState(commit, branch, without_credentials(remote) if remote else None, dirty)
+
+    def patch(self) -> bytes:
+        """Returns the uncommitted changes of tracked files as a patch; b"" when there are none, or too many."""
+        found = command.git(["diff", "--binary", "--no-ext-diff", "HEAD"], cwd=self.root, check=False) or b""
+        return found if len(found) <= _MAX_PATCH_BYTES else b""
+
+    def tracks(self, path: Path) -> bool:
+        """Tells whether Git tracks a file, or something in a folder."""
+        out = command.git(["ls-files", "--", str(path)], cwd=self.root, check=False)
+        return bool(out)
+
+    def ignores(self, path: Path) -> bool:
+        """Tells whether Git's ignore rules cover a path already."""
+        return command.git(["check-ignore", "--quiet", "--no-index", "--", str(path)], cwd=self.root, check=False) is not None
+
+    def keep_away_from(self, path: Path) -> None:
+        """Adds a path to the `.gitignore` beside it, unless Git ignores it already."""
+        if self.ignores(path):
+            return
+        ignore_file = path.parent / ".gitignore"
+        before = ignore_file.read_text(encoding="utf-8") if ignore_file.exists() else ""
+        if before and not before.endswith("\n"):
+            before += "\n"
+        atomic_file.replace(ignore_file, (before + _ignore_pattern(path.name) + "\n").encode())
+
+
+def _ignore_pattern(name: str) -> str:
+    escaped = re.sub(r"([\\*?\[])", r"\\\1", name)
+    trailing = len(escaped) - len(escaped.rstrip(" "))
+    return "/" + escaped.rstrip(" ") + "\\ " * trailing
+
+
+def discover(start: Path) -> Checkout | None:
+    """Returns the Git working tree that holds a folder, or None.
+
+    Raises:
+        GitError: there is one, and Git refuses to work in it (for instance because another user owns it).
+    """
+    arguments = ["rev-parse", "--path-format=absolute", "--is-inside-work-tree", "--git-common-dir", "--show-toplevel"]
+    out = command.git(arguments, cwd=start, check=False)
+    if out is None:
+        if _has_git_folder_above(start):
+            inside = command.git(["rev-parse", "--is-inside-work-tree"], cwd=start)
+            if inside is None or inside.strip() != b"true":
+                return None
+            command.git(arguments, cwd=start)
+        return None
+    inside_text, common, root = out.decode(errors="surrogateescape").split("\n")[:3]
+    return Checkout(Path(root), Path(common)) if inside_text == "true" else None
+
+
+def _has_git_folder_above(start: Path) -> bool:
+    return any((folder / ".git" / "HEAD").exists() for folder in (start, *start.parents))
+
+
+def identity(cwd: Path) -> str | None:
+    """Returns `Name <e-mail>` as Git would sign a commit here, or None when it knows of nobody."""
+    out = command.line(["var", "GIT_AUTHOR_IDENT"], cwd=cwd)
+    return out.rsplit(" ", 2)[0] if out else None
+
+
+def without_credentials(url: str) -> str:
+    """Returns a URL with user name, password and token cut out of it."""
+    return _CREDENTIALS.sub(r"\1", url)

@@ -1,0 +1,107 @@
+"""Draws a lineage graph as text, JSON, DOT or Mermaid."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mlvc.lineage.graph import RUN, Graph, Key, Node
+
+
+def as_text(graph: Graph) -> str:
+    """Returns an indented tree, from what was there first to what came of it. A node that comes twice is named again."""
+    nodes = {node.key: node for node in graph.nodes}
+    following: dict[Key, list[Key]] = {key: [] for key in nodes}
+    entered = set()
+    for before, after in graph.edges:
+        following[before].append(after)
+        entered.add(after)
+    order = {node.key: place for place, node in enumerate(graph.nodes)}
+    lines: list[str] = []
+    drawn: set[Key] = set()
+
+    def draw(key: Key, lead: str, branch: str) -> None:
+        node = nodes[key]
+        again = key in drawn
+        lines.append(f"{lead}{branch}{_line(node, is_focus=key == graph.focus)}{'  (see above)' if again else ''}")
+        if again:
+            return
+        drawn.add(key)
+        children = sorted(following[key], key=order.__getitem__)
+        inner = lead + ("   " if branch.startswith("└") else "│  " if branch else "")
+        for place, child in enumerate(children):
+            draw(child, inner, "└─> " if place == len(children) - 1 else "├─> ")
+
+    roots = [node.key for node in graph.nodes if node.key not in entered] or [graph.focus]
+    for root in roots:
+        draw(root, "", "")
+    for node in graph.nodes:
+        if node.key not in drawn:
+            draw(node.key, "", "")
+    return "\n".join(lines) + "\n"
+
+
+def _line(node: Node, *, is_focus: bool) -> str:
+    marks = f"  [{', '.join(node.marks)}]" if node.marks else ""
+    return f"{node.label}  ({node.kind_label}){marks}{'  *' if is_focus else ''}"
+
+
+def as_data(graph: Graph) -> dict[str, Any]:
+    """Returns the graph as plain data: what `--format json` prints."""
+    return {
+        "focus": _name(graph.focus),
+        "nodes": [
+            {"id": _name(n.key), "kind": n.key[0], "label": n.label, "type": n.kind_label, "marks": list(n.marks), **n.details}
+            for n in graph.nodes
+        ],
+        "edges": [{"from": _name(before), "to": _name(after)} for before, after in graph.edges],
+    }
+
+
+def _name(key: Key) -> str:
+    return f"{key[0]}:{key[1].hex()}"
+
+
+def as_json(graph: Graph) -> str:
+    """Returns the graph as JSON text."""
+    return json.dumps(as_data(graph), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_dot(graph: Graph) -> str:
+    """Returns the graph in Graphviz' language: runs green boxes, artifacts blue ellipses, from left to right."""
+    lines = ["digraph lineage {", "  rankdir=LR;", '  node [fontname="sans-serif", style=filled];']
+    for node in graph.nodes:
+        shape, colour = ("box", "#d5f0dd") if node.key[0] == RUN else ("ellipse", "#d6e4f7")
+        text = "\\n".join(_quoted(part) for part in (node.label, node.kind_label, ", ".join(node.marks)) if part)
+        pen = ", penwidth=2" if node.key == graph.focus else ""
+        lines.append(f'  "{_name(node.key)}" [label="{text}", shape={shape}, fillcolor="{colour}"{pen}];')
+    lines += [f'  "{_name(before)}" -> "{_name(after)}";' for before, after in graph.edges]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def as_mermaid(graph: Graph) -> str:
+    """Returns the graph in Mermaid's language, for Markdown pages."""
+    number = {node.key: f"n{place}" for place, node in enumerate(graph.nodes)}
+    lines = ["flowchart LR"]
+    for node in graph.nodes:
+        text = "<br/>".join(_escaped(part) for part in (node.label, node.kind_label, ", ".join(node.marks)) if part)
+        left, right = ('["', '"]') if node.key[0] == RUN else ('(["', '"])')
+        lines.append(f"  {number[node.key]}{left}{text}{right}")
+    lines += [f"  {number[before]} --> {number[after]}" for before, after in graph.edges]
+    lines += ["  classDef run fill:#d5f0dd,stroke:#2e7d46", "  classDef artifact fill:#d6e4f7,stroke:#2a5c9a"]
+    for kind in (RUN, "artifact"):
+        names = ",".join(number[node.key] for node in graph.nodes if node.key[0] == kind)
+        if names:
+            lines.append(f"  class {names} {kind}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;").replace("#", "&#35;")
+
+
+DRAWINGS = {"text": as_text, "json": as_json, "dot": as_dot, "mermaid": as_mermaid}

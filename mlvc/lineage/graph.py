@@ -1,0 +1,95 @@
+"""The graph of who made what from what, and walks over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+RUN, ARTIFACT = "run", "artifact"
+
+Key = tuple[str, bytes]
+"""A node's kind and id."""
+
+Neighbours = Callable[[Key], Iterable[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A run or an artifact version.
+
+    Attributes:
+        key: kind and id.
+        label: what to print, such as `digits_model:v0` or `run brisk-harbor-7`.
+        kind_label: a run's job type, an artifact's type.
+        marks: aliases, registry links, a run's state: what to print beside it.
+        details: plain data for JSON.
+    """
+
+    key: Key
+    label: str
+    kind_label: str
+    marks: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Nodes in topological order, and edges from what was there first to what came of it."""
+
+    focus: Key
+    nodes: tuple[Node, ...]
+    edges: tuple[tuple[Key, Key], ...]
+
+
+def walk(
+    start: Key, up: Neighbours | None, down: Neighbours | None, depth: int | None
+) -> tuple[list[Key], list[tuple[Key, Key]]]:
+    """Returns the nodes and edges within `depth` steps up, and within `depth` steps down, of a node.
+
+    Args:
+        start: where to begin.
+        up: what a node was made from or by; None not to go there.
+        down: what was made of a node; None not to go there.
+        depth: steps in each direction, None for all.
+    """
+    nodes: dict[Key, None] = {start: None}
+    edges: dict[tuple[Key, Key], None] = {}
+    for neighbours, forward in ((up, False), (down, True)):
+        if neighbours is None:
+            continue
+        level, steps, seen = [start], 0, {start}
+        while level and (depth is None or steps < depth):
+            following = []
+            for key in level:
+                for other in neighbours(key):
+                    nodes[other] = None
+                    edges[(key, other) if forward else (other, key)] = None
+                    if other not in seen:
+                        seen.add(other)
+                        following.append(other)
+            level, steps = following, steps + 1
+    return topological(list(nodes), list(edges)), list(edges)
+
+
+def topological(nodes: list[Key], edges: list[tuple[Key, Key]]) -> list[Key]:
+    """Returns the nodes, each after those it came from, in the given order otherwise.
+
+    A run that used its own output makes a loop; its nodes come last, in the given order.
+    """
+    waiting = {node: 0 for node in nodes}
+    following: dict[Key, list[Key]] = {node: [] for node in nodes}
+    for before, after in edges:
+        waiting[after] += 1
+        following[before].append(after)
+    ready = [node for node in nodes if not waiting[node]]
+    ordered: list[Key] = []
+    while ready:
+        node = ready.pop(0)
+        ordered.append(node)
+        for after in following[node]:
+            waiting[after] -= 1
+            if not waiting[after]:
+                ready.append(after)
+    placed = set(ordered)
+    return ordered + [node for node in nodes if node not in placed]

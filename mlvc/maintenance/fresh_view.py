@@ -1,0 +1,68 @@
+"""Folds the journal anew, in memory: what deletes and what checks never trusts the cached view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mlvc.fold.folding import Arrival, fold
+from mlvc.fold.look import DictView
+from mlvc.fold.questions import View
+from mlvc.format import journal_entry, transaction
+from mlvc.format.transaction import Envelope, Transaction
+from mlvc.repository.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A transaction as the journal, or the pending folder, tells it.
+
+    Attributes:
+        written_s: when the file that holds it was written, by the store's clock, in seconds.
+    """
+
+    envelope: Envelope
+    transaction: Transaction
+    written_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FreshView:
+    """A view folded from nothing but the truth, and the transactions it was folded from."""
+
+    view: View
+    values: DictView
+    told: tuple[Told, ...]
+
+
+def fold_anew(repository: Repository) -> FreshView:
+    """Folds everything that journal and pending folder hold.
+
+    Raises:
+        DamageError: an entry or a pending transaction is damaged: nothing may be concluded from the rest.
+        NewerFormatError: something here is not understood.
+    """
+    values = DictView()
+    told = tuple(_told(repository))
+    confirmed = 0
+    for one in told:
+        values.apply(fold(Arrival(one.envelope.data), values))
+    for one in told:
+        confirmed += repository.cached_view.entry_of(one.envelope.id) is not None
+    return FreshView(View(values, confirmed), values, told)
+
+
+def _told(repository: Repository) -> Iterator[Told]:
+    seen = set()
+    journal = repository.journal()
+    if journal is not None:
+        for entry, _ in journal.iterate(0, journal_entry.NO_PREDECESSOR):
+            written = repository.backend.modified_s(journal_entry.key(journal.id, entry.number)) or 0.0
+            for envelope in entry.envelopes:
+                if envelope.id not in seen:
+                    seen.add(envelope.id)
+                    yield Told(envelope, transaction.decode(envelope.data), written)
+    for envelope in repository.pending.in_order():
+        if envelope.id not in seen:
+            written = repository.backend.modified_s(f"pending/{envelope.id.hex()}") or 0.0
+            yield Told(envelope, transaction.decode(envelope.data), written)

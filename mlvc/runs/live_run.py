@@ -1,0 +1,221 @@
+"""A run under way: a folder beside the store, one log a writer, and an OS lock that dies with its processes.
+
+    runs/<run id>/run             what began it, created once
+    runs/<run id>/lock            shared by every writer; whoever gets it alone knows that none is left
+    runs/<run id>/<n>.events      one writer's log
+    runs/<run id>/console         what the program printed
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from mlvc import atomic_file
+from mlvc.errors import DamageError, local_file_error
+from mlvc.format.ids import RUN_ID_SIZE, RunId
+from mlvc.runs import event_log, events
+from mlvc.runs.event_log import EventLog
+from mlvc.runs.events import Recorded
+
+_RUN, _LOCK, _CONSOLE, _LOGS = "run", "lock", "console", ".events"
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What began a run, or took it up again.
+
+    Attributes:
+        project, label: what users know it by.
+        started_s: seconds since 1970 UTC.
+        first_step: the step that logging goes on from.
+        saw: heads of the run that it goes on from, as hexadecimal fact ids.
+        facts: name, job type, command, git and the rest, JSON values.
+        job: what ranks of one job share, or "".
+    """
+
+    project: str
+    label: str
+    started_s: float
+    first_step: int = 0
+    saw: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    job: str = ""
+
+
+class LiveRun:
+    """The folder of one run under way, seen by anyone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.id = RunId(bytes.fromhex(folder.name))
+
+    def beginning(self) -> Beginning | None:
+        """Returns what began it, or None while it is being set up (or its set-up was killed)."""
+        try:
+            text = (self.folder / _RUN).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        try:
+            values = json.loads(text)
+            return Beginning(**{**values, "saw": tuple(values["saw"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamageError(f"{self.folder / _RUN} is damaged: {error}") from error
+
+    def recorded(self, started_s: float) -> Recorded:
+        """Returns what its logs add up to so far."""
+        return events.add_up((event_log.read(path) for path in self.log_paths()), started_s)
+
+    def log_paths(self) -> list[Path]:
+        """Returns the writers' logs, in the order they began."""
+        return sorted(self.folder.glob(f"*{_LOGS}"))
+
+    @property
+    def console_path(self) -> Path:
+        """Where what the program prints goes."""
+        return self.folder / _CONSOLE
+
+    def has_writers(self) -> bool:
+        """Tells whether a process holds the run open, on this host (or any that shares the file system's locks)."""
+        with self.alone() as got_it:
+            return not got_it
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Holds the run against new writers; False when it has one."""
+        try:
+            fd = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            yield False  # sealed and removed meanwhile
+            return
+        except OSError as error:
+            raise local_file_error(error, f"open the lock of the run {self.id.hex()[:8]}") from error
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield self.folder.exists()
+        finally:
+            os.close(fd)
+
+    def remove(self) -> None:
+        """Removes the folder of a run whose record is sealed."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class RunWriter:
+    """One process' hold on a run under way. Made by `begin` or `join`."""
+
+    def __init__(self, live: LiveRun, lock_fd: int) -> None:
+        self.live = live
+        self._lock_fd = lock_fd
+        self._log: EventLog | None = None
+
+    @property
+    def log(self) -> EventLog:
+        """This process' log, begun when first written to."""
+        if self._log is None:
+            name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{_LOGS}"
+            self._log = EventLog(self.live.folder / name)
+            self._log.append(
+                msgpack.packb([events.WRITER, socket.gethostname(), boot_id(), os.getpid(), time.time()])
+            )
+        return self._log
+
+    def forget_in_child(self) -> None:
+        """In a forked child: lets go of the parent's lock and log. The child's first event begins a log of its own.
+
+        The child must not hold the lock: a DataLoader worker that outlives its parent would keep a dead run alive.
+        """
+        os.close(self._lock_fd)
+        self._lock_fd = -1
+        if self._log is not None:
+            self._log.forget()
+            self._log = None
+
+    def close(self) -> None:
+        """Ends this process' writing, durably."""
+        if self._log is not None:
+            self._log.sync()
+            self._log.close()
+            self._log = None
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+
+def begin(runs_folder: Path, identifier: RunId, beginning: Beginning) -> tuple[RunWriter, Beginning]:
+    """Begins a run, or joins it when another writer of it was first.
+
+    Returns:
+        The hold on it, and what really began it.
+    """
+    folder = runs_folder / identifier.hex()
+    while True:
+        atomic_file.make_folder(folder)
+        try:
+            fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:
+            continue  # sealed and removed between the two lines
+        except OSError as error:
+            raise local_file_error(error, f"begin a run in {runs_folder}") from error
+        fcntl.flock(fd, fcntl.LOCK_SH)
+        if (folder / _LOCK).exists() and os.fstat(fd).st_ino == (folder / _LOCK).stat().st_ino:
+            break
+        os.close(fd)
+    data = json.dumps(asdict(beginning), ensure_ascii=False, sort_keys=True).encode()
+    atomic_file.create(folder / _RUN, data)
+    live = LiveRun(folder)
+    found = live.beginning()
+    assert found is not None, "it was just created, or was there"
+    return RunWriter(live, fd), found
+
+
+def list_live(runs_folder: Path) -> list[LiveRun]:
+    """Returns the runs under way, or dead and not yet sealed."""
+    try:
+        names = sorted(os.listdir(runs_folder))
+    except FileNotFoundError:
+        return []
+    return [LiveRun(runs_folder / name) for name in names if _is_run_id(name)]
+
+
+def _is_run_id(name: str) -> bool:
+    try:
+        return len(bytes.fromhex(name)) == RUN_ID_SIZE
+    except ValueError:
+        return False
+
+
+def boot_id() -> str:
+    """Returns what tells one boot of this host from another, or "" where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def state_of(live: LiveRun, recorded: Recorded) -> str:
+    """Returns the state to show for a run that is not sealed: running, crashed, or unknown when another host knows."""
+    if live.has_writers():
+        return events.RUNNING
+    here = socket.gethostname()
+    if any(writer.host != here for writer in recorded.writers):
+        return events.UNKNOWN
+    if recorded.ends:
+        return recorded.ends[-1][0]
+    return events.CRASHED

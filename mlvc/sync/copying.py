@@ -1,0 +1,65 @@
+"""Copies packs whole between stores, proven on the way, and skips those that have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import blake3
+
+from mlvc.backend.interface import Backend, KeyMissingError
+from mlvc.errors import DamageError, NotFoundError
+from mlvc.format import pack
+from mlvc.format.pack import PackName
+from mlvc.progress import SILENT, Progress
+
+_PIECE = 4 << 20
+
+
+def copy_packs(names: Iterable[PackName], source: Backend, target: Backend, progress: Progress = SILENT) -> tuple[int, int]:
+    """Copies packs that the target lacks. A copy that was cut off before is begun again; one that arrived is kept.
+
+    Returns:
+        How many packs, and how many bytes, were copied.
+
+    Raises:
+        NotFoundError: the source has no such pack.
+        DamageError: the source's pack is damaged; it is not given its name at the target.
+    """
+    count = total = 0
+    for name in names:
+        size = source.size(name.key)
+        if size is None:
+            raise NotFoundError(f"the pack {name.key} is gone from {source.url}")
+        if target.size(name.key) == size:
+            continue
+        target.write(name.key, _proven(source, name, size, progress))
+        count += 1
+        total += size
+    return count, total
+
+
+def _proven(source: Backend, name: PackName, size: int, progress: Progress) -> Iterator[bytes]:
+    """Yields a pack's bytes; raises before the last piece when they do not match what the pack says of itself."""
+    try:
+        trailer = pack.parse_trailer(source.read_range(name.key, size - pack.TRAILER.size, pack.TRAILER.size), name)
+        body_size = size - pack.TRAILER.size - trailer.index_size
+        body, index = blake3.blake3(), blake3.blake3()
+        at = 0
+        while at < size:
+            data = source.read_range(name.key, at, min(_PIECE, size - at))
+            if not data:
+                raise DamageError(f"the pack {name.key} at {source.url} is cut short")
+            index_start = min(len(data), max(0, body_size - at))
+            index_end = min(len(data), max(0, size - pack.TRAILER.size - at))
+            body.update(data[:index_start])
+            index.update(data[index_start:index_end])
+            at += len(data)
+            if at >= size and (body.digest(), index.digest()) != (trailer.body_digest, trailer.index_digest):
+                raise DamageError(
+                    f"the pack {name.key} at {source.url} is damaged; it was not copied",
+                    hint="run 'mlvc fsck' where it lies",
+                )
+            progress.advance(len(data))
+            yield data
+    except KeyMissingError:
+        raise NotFoundError(f"the pack {name.key} is gone from {source.url}") from None

@@ -1,0 +1,106 @@
+"""Brings single chunks and records from a remote: ranged reads, proven before they are kept, put into local packs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlvc import atomic_file
+from mlvc.backend.interface import KeyMissingError
+from mlvc.errors import DamageError
+from mlvc.format import chunk
+from mlvc.format.pack import PackClass, PackName, Slot
+from mlvc.format.record import CHUNK_CODE
+from mlvc.objects.pack_index import Place
+from mlvc.objects.pack_writer import PackWriter
+from mlvc.objects.store import ObjectStore, Wanted
+from mlvc.parallel import map_in_order
+from mlvc.progress import SILENT, Progress
+from mlvc.sync.remote import Remote
+
+_GAP = 64 << 10
+"""Two pieces at most this far apart, in bytes, are read in one request."""
+
+_LARGEST_READ = 8 << 20
+
+
+def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Progress = SILENT) -> int:
+    """Brings as many of `wanted` as the remote holds into local packs.
+
+    A damaged piece at the remote counts as not there.
+
+    Returns:
+        How many bytes were read.
+    """
+    places: dict[PackName, list[Slot]] = {}
+    unknown = list(dict.fromkeys(wanted))
+    for refresh in (False, True):
+        if refresh and unknown:
+            remote.index.refresh()
+        missing = []
+        for item in unknown:
+            found = remote.index.find(*item)
+            if found:
+                places.setdefault(found[0].pack, []).append(found[0].slot)
+            else:
+                missing.append(item)
+        unknown = missing
+    writers: dict[PackClass, PackWriter] = {}
+    total = 0
+    try:
+        for slots in map_in_order(lambda read: _read(remote, *read), _reads(places), ahead=8):
+            for slot, stored in slots:
+                pack_class = PackClass.DATA if slot.code == CHUNK_CODE else PackClass.META
+                if pack_class not in writers:
+                    writers[pack_class] = PackWriter(store.backend, pack_class)
+                writers[pack_class].add(slot.id, slot.code, stored, slot.size, slot.base)
+                total += len(stored)
+                progress.advance(len(stored))
+                if writers[pack_class].is_full:
+                    _publish(store, writers.pop(pack_class))
+        for pack_class in list(writers):
+            _publish(store, writers.pop(pack_class))
+    finally:
+        for writer in writers.values():
+            writer.discard()
+    return total
+
+
+def _publish(store: ObjectStore, writer: PackWriter) -> None:
+    name = writer.publish()
+    atomic_file.sync_folder(store.backend.path(name.key).parent)
+    store.index.add(name, writer.slots.values())
+
+
+def _reads(places: dict[PackName, list[Slot]]) -> Iterator[tuple[PackName, list[Slot]]]:
+    """Groups slots that lie close together into one read each."""
+    for name, slots in places.items():
+        group: list[Slot] = []
+        for slot in sorted(slots, key=lambda s: s.offset):
+            end = group[-1].offset + group[-1].stored_size if group else 0
+            if group and (slot.offset - end > _GAP or slot.offset + slot.stored_size - group[0].offset > _LARGEST_READ):
+                yield name, group
+                group = []
+            group.append(slot)
+        if group:
+            yield name, group
+
+
+def _read(remote: Remote, name: PackName, slots: list[Slot]) -> list[tuple[Slot, bytes]]:
+    start = slots[0].offset
+    size = slots[-1].offset + slots[-1].stored_size - start
+    try:
+        data = remote.backend.read_range(name.key, start, size)
+    except KeyMissingError:
+        remote.index.remove([name])
+        return []
+    found = []
+    for slot in slots:
+        stored = data[slot.offset - start : slot.offset - start + slot.stored_size]
+        try:
+            chunk.decode_verified(stored, slot.size, slot.id)
+        except DamageError:
+            remote.index.mark_damaged(Place(name, slot))
+            continue
+        found.append((slot, stored))
+    return found
+

@@ -1,0 +1,148 @@
+"""Pull: copy the entries that are new, and the meta packs, then fold. Data comes when it is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlvc.errors import ConflictError, RemoteError
+from mlvc.format import journal_entry
+from mlvc.format.ids import VersionId
+from mlvc.format.pack import PackClass, PackName
+from mlvc.fold.questions import View
+from mlvc.journal.entries import Journal
+from mlvc.progress import SILENT, Progress
+from mlvc.repository.append import Tail
+from mlvc.repository.repository import Repository
+from mlvc.sync.copying import copy_packs
+from mlvc.sync.remote import Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """A version whose provisional number became another one."""
+
+    collection: str
+    version: VersionId
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull brought: entries, transactions in them, and pending versions that were renumbered."""
+
+    entries: int
+    transactions: int
+    renumbered: tuple[Renumbered, ...]
+
+
+def pull(repository: Repository, remote: Remote, progress: Progress = SILENT) -> Pulled:
+    """Brings names, history, registry and run records from a remote. Safe to cut off at any point.
+
+    Raises:
+        RemoteError: there is no store, or nothing was ever pushed to it.
+        ConflictError: the remote's history is another one, or went another way than what is here.
+        DamageError: an entry at the remote is damaged.
+    """
+    remote.require_record()
+    theirs = remote.journal()
+    if theirs is None:
+        return Pulled(0, 0, ())
+    before = _provisional(repository)
+    with repository.locks.committing():
+        _copy_meta(repository, remote, progress)
+        with repository.locks.appending():
+            _adopt(repository, theirs, remote)
+            count, transactions = _copy_entries(repository, theirs, remote)
+    repository.take_in_inbox()
+    repository.refresh()
+    return Pulled(count, transactions, _renumbered(repository, before))
+
+
+def _copy_meta(repository: Repository, remote: Remote, progress: Progress) -> None:
+    names = [name for key, _ in remote.backend.keys("packs/meta/") if (name := PackName.from_key(key))]
+    copied, _ = copy_packs(names, remote.backend, repository.backend, progress)
+    if copied:
+        repository.objects.index.refresh()
+    assert all(name.pack_class is PackClass.META for name in names)
+
+
+def _adopt(repository: Repository, theirs: Journal, remote: Remote) -> None:
+    """Makes the remote's journal this repository's, where that loses nothing; ConflictError where it would."""
+    ours = repository.journal()
+    if ours is None or ours.id == theirs.id:
+        return
+    if any(entry.envelopes for entry, _ in ours.iterate(0, journal_entry.NO_PREDECESSOR)):
+        raise ConflictError(
+            f"this repository and the remote '{remote.name}' began apart: each has a history of its own",
+            hint="this version cannot join them; clone the remote, and add the files again there",
+        )
+    number = 0
+    while repository.backend.size(journal_entry.key(ours.id, number + 1)) is not None:
+        number += 1
+    for entry in range(number, 0, -1):
+        repository.backend.delete(journal_entry.key(ours.id, entry))
+    (repository.path / f"journal/{ours.id.hex()}").rmdir()
+
+
+def _copy_entries(repository: Repository, theirs: Journal, remote: Remote) -> tuple[int, int]:
+    ours = Journal(repository.backend, theirs.id)
+    tail = local_tail(repository, theirs.id)
+    if tail.number:
+        there = theirs.read_bytes(tail.number)
+        if there is None:
+            return 0, 0  # what is here goes further: a handover that the next push completes
+        if journal_entry.entry_hash(there) != tail.hash:
+            raise ConflictError(
+                f"the history of the remote '{remote.name}' went another way at entry {tail.number} than the one here",
+                hint="one of the two is a copy that both were committed to, or was rewritten; nothing was taken over",
+            )
+    count = transactions = 0
+    for entry, data in theirs.iterate(tail.number, tail.hash):
+        key = journal_entry.key(theirs.id, entry.number)
+        if not repository.backend.create(key, data) and ours.read_bytes(entry.number) != data:
+            raise RemoteError(f"entry {entry.number} differs here and at the remote '{remote.name}'")
+        count += 1
+        transactions += len(entry.envelopes)
+    return count, transactions
+
+
+def local_tail(repository: Repository, journal: bytes) -> Tail:
+    """Returns the end of a journal as this repository has it; number 0 when it has nothing of it."""
+    standing = repository.refresh()
+    if standing.journal != journal:
+        return Tail(0, journal_entry.NO_PREDECESSOR)
+    tail = Tail(standing.number, standing.hash)
+    for entry, data in Journal(repository.backend, journal).iterate(tail.number, tail.hash):
+        tail = Tail(entry.number, journal_entry.entry_hash(data))  # beyond where a view that stopped stands
+    return tail
+
+
+def _provisional(repository: Repository) -> dict[tuple[str, VersionId], int]:
+    found = {}
+    with repository.reading() as view:
+        for identifier in repository.cached_view.unconfirmed():
+            for collection, version in published_by(view, identifier):
+                member = view.member(collection, version)
+                if member is not None and member.is_provisional:
+                    found[collection, version] = member.number
+    return found
+
+
+def published_by(view: View, identifier: bytes) -> list[tuple[str, VersionId]]:
+    """Returns the (collection, version) pairs that a folded transaction published or linked."""
+    from mlvc.fold import facts
+
+    record = facts.transaction(view.look, identifier) or {"touches": []}
+    versions = [VersionId(what[0]) for kind, *what in record["touches"] if kind == "version"]
+    return [(c, v) for v in dict.fromkeys(versions) for c in view.collections_of(v)]
+
+
+def _renumbered(repository: Repository, before: dict[tuple[str, VersionId], int]) -> tuple[Renumbered, ...]:
+    found = []
+    with repository.reading() as view:
+        for (collection, version), number in before.items():
+            member = view.member(collection, version)
+            if member is not None and member.number != number:
+                found.append(Renumbered(collection, version, number, member.number))
+    return tuple(found)

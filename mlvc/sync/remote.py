@@ -1,0 +1,100 @@
+"""A remote as push and pull see it: a backend, what store is there, and which of its packs hold what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlvc.backend.interface import Backend
+from mlvc.backend.local import LocalBackend
+from mlvc.errors import RemoteError, UnsupportedError
+from mlvc.journal import entries
+from mlvc.journal.entries import Journal
+from mlvc.objects.pack_index import PackIndexCache
+from mlvc.repository import store_record
+from mlvc.repository.locks import StoreLocks
+from mlvc.repository.store_record import StoreRecord
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
+_SCHEMES_TO_COME = ("s3", "gs", "az", "ssh", "git", "http", "https", "memory")
+
+
+class Remote:
+    """A store somewhere else.
+
+    Attributes:
+        name: what the user calls it.
+        backend: where it is.
+        url: as stored in entries and shown, without secrets.
+    """
+
+    def __init__(self, name: str, backend: Backend, cache_folder: Path) -> None:
+        self.name = name
+        self.backend = backend
+        self.url = backend.url
+        self._cache_folder = cache_folder
+        self._index: PackIndexCache | None = None
+
+    def record(self) -> StoreRecord | None:
+        """Returns what the store says of itself, or None while nothing was pushed to it."""
+        return store_record.read(self.backend)
+
+    def require_record(self) -> StoreRecord:
+        """Returns what the store says of itself; RemoteError when there is none."""
+        found = self.record()
+        if found is None:
+            raise RemoteError(
+                f"the remote '{self.name}' at {self.url} holds no mlvc store", hint="check the URL, or push to it first"
+            )
+        return found
+
+    def journal(self) -> Journal | None:
+        """Returns the remote's journal, or None while it has none."""
+        return entries.find(self.backend)
+
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """Keeps the remote's own gc from deleting while this process adds to it, where the remote is a folder."""
+        if isinstance(self.backend, LocalBackend):
+            folder = self.backend.root / "locks"
+            folder.mkdir(parents=True, exist_ok=True)
+            with StoreLocks(folder).committing():
+                yield
+        else:
+            yield
+
+    @property
+    def index(self) -> PackIndexCache:
+        """Which pack of the remote holds what; cached here by the remote store's id."""
+        if self._index is None:
+            identifier = self.require_record().id.hex()
+            self._index = PackIndexCache(self.backend, self._cache_folder / f"remote-{identifier}.sqlite")
+        return self._index
+
+    def close(self) -> None:
+        """Closes the cached index."""
+        if self._index is not None:
+            self._index.close()
+
+
+def scheme_of(url: str) -> str:
+    """Returns the scheme of a remote's URL in lower case, `file` for a plain path."""
+    match = _SCHEME.match(url)
+    return match[1].lower() if match else "file"
+
+
+def check_scheme(url: str) -> None:
+    """Raises UnsupportedError for a URL that this mlvc cannot open."""
+    scheme = scheme_of(url)
+    if scheme == "file":
+        return
+    if scheme in _SCHEMES_TO_COME or "+" in scheme:
+        raise UnsupportedError(f"remotes at '{scheme}://' are not supported by this version", hint="use a folder: /mnt/nas/x")
+    raise UnsupportedError(f"'{scheme}' is no kind of remote that mlvc knows", hint="use a folder: /mnt/nas/x")
+
+
+def local_folder(url: str) -> Path:
+    """Returns the folder of a `file://` URL or plain path."""
+    return Path(url.removeprefix("file://"))

@@ -1,0 +1,112 @@
+"""`mlvc.lock`: which version each path of the working tree holds, by id. Tracked by Git, one sorted line a path.
+
+A line is four fields with tabs between: path, version id, collection, and the entry that the path is (`.` for a folder
+that holds the whole artifact). Tabs, line ends and backslashes in paths are written as `\\t`, `\\n` and `\\\\`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlvc import atomic_file
+from mlvc.errors import ConflictError, DamageError, local_file_error
+from mlvc.format.ids import ID_SIZE, VersionId
+
+FILE_NAME = "mlvc.lock"
+_HEADER = "# mlvc.lock 1: path, version, collection, entry. Written by mlvc; commit it with your code.\n"
+WHOLE = "."
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_UNESCAPES = {escaped: plain for plain, escaped in _ESCAPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What one path holds.
+
+    Attributes:
+        path: relative to the working tree's root, with '/'.
+        version: by id.
+        collection: as stored.
+        entry: the artifact's path that the pinned path is, or `WHOLE`.
+    """
+
+    path: str
+    version: VersionId
+    collection: str
+    entry: str
+
+
+Pins = dict[str, Pin]
+
+
+def read(root: Path) -> Pins:
+    """Returns the pins of a working tree by path.
+
+    Raises:
+        ConflictError: a Git merge left conflict markers in the file.
+        DamageError: a line cannot be understood.
+    """
+    path = root / FILE_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError as error:
+        raise DamageError(f"{path} is not UTF-8 text") from error
+    except OSError as error:
+        raise local_file_error(error, f"read {path}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, what: str) -> Pins:
+    """Returns the pins in a lock file's text; errors as `read`."""
+    pins: Pins = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+            raise ConflictError(
+                f"{what} holds conflict markers of a Git merge, at line {number}",
+                hint="keep one line of each path, then run the command again",
+            )
+        fields = line.split("\t")
+        try:
+            path, version, collection, entry = fields
+            pin = Pin(_unescape(path), VersionId(bytes.fromhex(version)), collection, _unescape(entry))
+            if len(pin.version) != ID_SIZE:
+                raise ValueError("length of the id")
+        except ValueError as error:
+            raise DamageError(
+                f"line {number} of {what} cannot be understood: expected path, version, collection and entry with tabs "
+                f"between, found {line[:60]!r}",
+                hint="restore the file from Git",
+            ) from error
+        pins[pin.path] = pin
+    return pins
+
+
+def write(root: Path, pins: Pins) -> None:
+    """Writes the pins of a working tree, atomically."""
+    atomic_file.replace(root / FILE_NAME, render(pins).encode())
+
+
+def render(pins: Pins) -> str:
+    """Returns the text of a lock file."""
+    lines = [
+        "\t".join((_escape(pin.path), pin.version.hex(), pin.collection, _escape(pin.entry))) + "\n"
+        for _, pin in sorted(pins.items(), key=lambda item: item[0].encode())
+    ]
+    return _HEADER + "".join(lines)
+
+
+def _escape(text: str) -> str:
+    escaped = "".join(_ESCAPES.get(c, c) for c in text)
+    return "\\" + escaped if escaped.startswith("#") else escaped
+
+
+def _unescape(text: str) -> str:
+    if text.startswith("\\#"):
+        text = text[1:]
+    return re.sub(r"\\.", lambda match: _UNESCAPES.get(match[0], match[0]), text)

@@ -1,0 +1,85 @@
+"""`mlvc.toml`, tracked by Git: project, remotes without secrets, policies."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlvc import atomic_file
+from mlvc.errors import UsageError, local_file_error
+
+FILE_NAME = "mlvc.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `mlvc.toml` says.
+
+    Attributes:
+        project: or None.
+        remotes: name -> URL, in the order of the file.
+        upstream: the remote that push and pull mean, or None.
+    """
+
+    project: str | None = None
+    remotes: dict[str, str] = field(default_factory=dict)
+    upstream: str | None = None
+
+
+def read(root: Path) -> Settings:
+    """Returns the settings of a working tree; UsageError when the file cannot be understood."""
+    values = read_raw(root)
+    try:
+        remotes = {str(name): str(remote["url"]) for name, remote in values.get("remotes", {}).items()}
+        project = values.get("project")
+        upstream = values.get("upstream")
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{root / FILE_NAME}: a remote is a table with a 'url'", hint='write [remotes.NAME] and url = "..." below it'
+        ) from error
+    if upstream is None and remotes:
+        upstream = next(iter(remotes))
+    return Settings(None if project is None else str(project), remotes, upstream)
+
+
+def read_raw(root: Path) -> dict[str, Any]:
+    """Returns all of `mlvc.toml` as it stands; empty when there is none."""
+    path = root / FILE_NAME
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be understood: {error}") from error
+    except OSError as error:
+        raise local_file_error(error, f"read {path}") from error
+
+
+def put(root: Path, key: str, value: Any | None) -> None:
+    """Sets a dotted key, or removes it with None; comments and order stay.
+
+    Raises:
+        UsageError: a part of the key is a value already.
+    """
+    import tomlkit
+
+    path = root / FILE_NAME
+    read_raw(root)
+    document = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
+    *folders, name = key.split(".")
+    table: Any = document
+    for folder in folders:
+        if folder not in table:
+            if value is None:
+                return
+            table[folder] = tomlkit.table(is_super_table=folder == folders[0] and len(folders) > 1)
+        table = table[folder]
+        if not hasattr(table, "keys"):
+            raise UsageError(f"'{folder}' in {path} is a value, expected a table")
+    if value is None:
+        table.pop(name, None)
+    else:
+        table[name] = value
+    atomic_file.replace(path, tomlkit.dumps(document).encode())
