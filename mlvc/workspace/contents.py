@@ -1,0 +1,99 @@
+"""What versions hold: manifests, files, bytes; and getting them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlvc.errors import DamageError, NotFoundError, UsageError
+from mlvc.fold.questions import Publication, View
+from mlvc.format.ids import FileDigest, RecordId, VersionId, short
+from mlvc.format.manifest import FileEntry, Manifest
+from mlvc.format.recipe import RecipeIndex
+from mlvc.format.record import CHUNK_CODE
+from mlvc.working_tree import placing
+from mlvc.working_tree.placing import Placed, Placement
+from mlvc.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A version's manifest and recipes."""
+
+    manifest: Manifest
+    recipes: RecipeIndex
+
+
+def publication(view: View, version: VersionId) -> Publication:
+    """Returns a publication that says what a version holds, undone and deleted ones included; NotFoundError without."""
+    found = view.publications(version) or view.publications(version, standing=False)
+    if not found:
+        raise NotFoundError(f"the version @{short(version)} is not known here", hint="'mlvc pull' may bring it")
+    return found[0]
+
+
+def of(workspace: Workspace, view: View, version: VersionId) -> Contents:
+    """Returns what a version holds."""
+    said = publication(view, version)
+    objects = workspace.repository.objects
+    return Contents(objects.manifest(said.manifest), objects.recipe_index(said.recipes))
+
+
+def write_out(
+    workspace: Workspace,
+    contents: Contents,
+    folder: Path,
+    *,
+    prefix: str = "",
+    as_file: Path | None = None,
+) -> Placed:
+    """Writes a version's files below a folder; files that are right already stay, others are overwritten.
+
+    Args:
+        workspace: where content comes from.
+        contents: of the version.
+        folder: created when missing; files beside the artifact's stay.
+        prefix: only entries whose path begins with this.
+        as_file: write the only entry to this path instead.
+    """
+    entries = [e for e in contents.manifest if isinstance(e, FileEntry) and e.path.startswith(prefix)]
+    if as_file is not None:
+        if len(entries) != 1:
+            raise UsageError(f"{as_file} is to be a file, but the artifact holds {len(entries)} files", hint="name a folder")
+        placements = [Placement(entries[0], as_file)]
+    else:
+        placements = [Placement(e, placing.checked_target(folder, e.path)) for e in entries]
+    total = sum(e.size for e in entries)
+    workspace.progress.start("write files", total)
+    with workspace.progress:
+        return placing.place(
+            workspace.repository.objects,
+            contents.recipes,
+            folder,
+            placements,
+            workspace.stat_cache,
+            progress=workspace.progress,
+        )
+
+
+def read_entry(workspace: Workspace, contents: Contents, path: str) -> Iterator[bytes]:
+    """Yields one file of a version piece by piece, each proven. NotFoundError when the version has no such file."""
+    entry = contents.manifest[path]
+    if not isinstance(entry, FileEntry):
+        raise UsageError(f"'{path}' is a reference to {entry.uri}; its bytes are not kept here")
+    objects = workspace.repository.objects
+    recipe = objects.recipe(contents.recipes, entry.digest, entry.size)
+    objects.ensure((piece.chunk, CHUNK_CODE) for piece in recipe.pieces)
+    yield from objects.read_file(recipe)
+
+
+def read_whole(workspace: Workspace, digest: bytes, size: int, recipe: bytes | None) -> bytes:
+    """Returns a file that a run keeps (history, console, patch), by digest."""
+    objects = workspace.repository.objects
+    found = objects.recipe_by_id(None if recipe is None else RecordId(recipe), FileDigest(digest), size)
+    objects.ensure((piece.chunk, CHUNK_CODE) for piece in found.pieces)
+    data = b"".join(objects.read_file(found))
+    if len(data) != size:
+        raise DamageError(f"a run's file has {len(data):,} bytes, expected {size:,}")
+    return data

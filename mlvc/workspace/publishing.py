@@ -1,0 +1,197 @@
+"""Publishing: a draft of files becomes a version of a collection, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlvc.errors import ConflictError
+from mlvc.fold.questions import Member, View
+from mlvc.format import manifest as manifests
+from mlvc.format import names, operations
+from mlvc.format import recipe as recipes
+from mlvc.format.ids import FileDigest, RecordId, RunId, VersionId
+from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
+from mlvc.format.operations import Collection, Move, Operation, Publish, TagAdd
+from mlvc.format.record import kind_of
+from mlvc.objects.ingest import StoredFile
+from mlvc.repository.commit import Commit
+from mlvc.working_tree.stat_cache import now_ns
+from mlvc.workspace.workspace import Workspace
+
+
+class TypeClashError(ConflictError, ValueError):
+    """A collection holds artifacts of another type."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file whose content is in the store already, as another version lists it."""
+
+    entry: FileEntry
+    recipe: RecordId | None
+
+
+Source = Path | bytes | KnownFile | ReferenceEntry
+
+
+@dataclass(slots=True)
+class Draft:
+    """A version to be.
+
+    Attributes:
+        collection: as stored.
+        type: of the artifact.
+        files: entry path -> where its content comes from.
+        run: who makes it, or None for a person.
+        base: what it was derived from.
+    """
+
+    collection: str
+    type: str
+    files: dict[str, Source] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+    aliases: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    run: RunId | None = None
+    base: VersionId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing did.
+
+    Attributes:
+        member: the version as its collection shows it.
+        is_new: whether it got a number just now; False when equal content was there.
+        files, size_bytes: of the version.
+        new_bytes: stored bytes that were not here before.
+    """
+
+    member: Member
+    is_new: bool
+    files: int
+    size_bytes: int
+    new_bytes: int
+
+
+Extra = Callable[[Commit, View], Sequence[Operation]]
+"""Gives operations that go before the publication in the same transaction, such as the run's head."""
+
+
+def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra | None = None) -> Published:
+    """Stores a draft's files and publishes them; atomic.
+
+    Raises:
+        TypeClashError: the collection holds another type.
+        UsageError, LocalFileError: a file cannot be stored.
+    """
+    check_type(workspace.repository.view(), draft)
+    aliases = [names.check_alias(a) for a in dict.fromkeys(draft.aliases) if a != names.LATEST]
+    version: VersionId | None = None
+    was_known = False
+    with workspace.committing(command) as commit:
+        entries, found = _store_files(workspace, commit, draft)
+        built = manifests.build(entries)
+        for _, data in built.records:
+            commit.ingest.add_record(kind_of(data, "a manifest"), data)
+        index = _store_recipes(commit, found)
+        commit.need("artifact", built.id, index)
+        metadata = commit.store_map(draft.metadata)
+        version = operations.version_id(draft.collection, built.id)
+
+        def build(view: View) -> list[Operation]:
+            nonlocal was_known
+            check_type(view, draft)
+            was_known = view.member(draft.collection, version) is not None
+            said: list[Operation] = [*workspace.first_words(view), *(before(commit, view) if before else ())]
+            if view.collection(draft.collection) is None:
+                said.append(Collection(draft.collection, draft.type))
+            deletes = view.deletes_to_name(version)
+            said.append(
+                Publish(
+                    draft.collection, built.id, index, draft.run, metadata, draft.description, draft.base, deletes
+                )
+            )
+            said += [
+                Move(draft.collection, alias, version, view.moves_to_name(draft.collection, alias), deletes)
+                for alias in aliases
+            ]
+            said += [TagAdd(("version", version), names.check_tag(tag)) for tag in dict.fromkeys(draft.tags)]
+            return said
+
+        commit.say_with(build)
+    member = workspace.repository.view().member(draft.collection, version)
+    assert member is not None, "it was published a moment ago"
+    assert commit.written is not None, "the block ended well"
+    size = sum(entry.size for entry in entries)
+    return Published(member, not was_known, len(entries), size, commit.written.new_bytes)
+
+
+def check_type(view: View, draft: Draft) -> None:
+    """Raises TypeClashError when the draft's collection holds artifacts of another type."""
+    found = view.collection(draft.collection)
+    if found is not None and found.types and found.type != draft.type:
+        name = names.split_collection(draft.collection)[1]
+        raise TypeClashError(
+            f"Artifact {name} already exists with type '{found.type}'; cannot create another with type '{draft.type}'",
+            hint="choose another name, or the collection's type",
+        )
+
+
+def _store_files(
+    workspace: Workspace, commit: Commit, draft: Draft
+) -> tuple[list[Entry], dict[FileDigest, RecordId]]:
+    """Stores what is not in the store yet; files that look unchanged since they were stored are not read."""
+    entries: list[Entry] = []
+    found: dict[FileDigest, RecordId] = {}
+    paths: list[tuple[str, Path]] = []
+    for path, source in draft.files.items():
+        match source:
+            case ReferenceEntry():
+                entries.append(source)
+            case KnownFile():
+                entries.append(source.entry)
+                if source.recipe is not None:
+                    found[source.entry.digest] = source.recipe
+            case bytes():
+                _keep(entries, found, path, commit.ingest.add_bytes(source))
+            case Path():
+                paths.append((path, source))
+    read_ns = now_ns()
+    learned = []
+    for (path, source), stored in zip(paths, commit.ingest.add_files(p for _, p in paths), strict=True):
+        _keep(entries, found, path, stored)
+        if stored.stat is not None:
+            learned.append((source.absolute(), stored.stat, stored.digest))
+    workspace.stat_cache.remember(learned, read_ns)
+    return entries, found
+
+
+def _keep(entries: list[Entry], found: dict[FileDigest, RecordId], path: str, stored: StoredFile) -> None:
+    entries.append(FileEntry(path, stored.size, stored.digest))
+    if stored.recipe is not None:
+        found[stored.digest] = stored.recipe
+
+
+def _store_recipes(commit: Commit, found: dict[FileDigest, RecordId]) -> RecordId | None:
+    """Stores the version's recipe index; None when every file is a single chunk."""
+    if not found:
+        return None
+    table = recipes.build_index(found)
+    for _, data in table.records:
+        commit.ingest.add_record(kind_of(data, "a recipe list"), data)
+    return table.id
+
+
+def known_files(entries: Iterable[Entry], index: recipes.RecipeIndex) -> dict[str, Source]:
+    """Returns another version's entries as sources of a draft."""
+    found: dict[str, Source] = {}
+    for entry in entries:
+        found[entry.path] = KnownFile(entry, index.find(entry.digest)) if isinstance(entry, FileEntry) else entry
+    return found
+
+
