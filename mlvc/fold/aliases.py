@@ -37,9 +37,9 @@ class AliasAnswer:
 
 def record_move(view: Overlay, fact: FactId, order: int, move: Move) -> None:
     """Adds a move to its alias' register."""
-    view.put(key("move", fact), [move.collection, move.alias, order, move.version, list(move.saw)])
+    _put_move(view, fact, order, move)
     register = _register(view, move.collection, move.alias)
-    replaced = _replaced(view, move.saw, [*register["tips"], *register["heads"]])
+    replaced = _replaced(view, _saw(view, fact), [*register["tips"], *register["heads"]])
     _put_register(
         view,
         move.collection,
@@ -47,6 +47,17 @@ def record_move(view: Overlay, fact: FactId, order: int, move: Move) -> None:
         [f for f in register["tips"] if f not in replaced] + [fact],
         [f for f in register["heads"] if f not in replaced] + ([fact] if facts.stands(view, fact) else []),
     )
+
+
+def record_refused(view: Overlay, fact: FactId, order: int, move: Move) -> None:
+    """Keeps a refused move in the graph, without a value: an author who saw it saw what it would have replaced."""
+    _put_move(view, fact, order, move)
+
+
+def _put_move(view: Overlay, fact: FactId, order: int, move: Move) -> None:
+    """Adds a move to the graph; what it names that is no earlier move of this alias means nothing."""
+    saw = [f for f in move.saw if (found := _move(view, f)) and found[:2] == [move.collection, move.alias]]
+    view.put(key("move", fact), [move.collection, move.alias, order, move.version, saw])
 
 
 def recompute(view: Overlay, collection: str, alias: str) -> None:

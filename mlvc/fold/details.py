@@ -8,7 +8,7 @@ from typing import Any
 from mlvc.fold import facts, versions
 from mlvc.fold.look import Look, Overlay, key
 from mlvc.format.ids import FactId, VersionId
-from mlvc.format.operations import Collection, Edit, Project, Redirect, TagAdd, TagRemove, Ttl
+from mlvc.format.operations import Collection, Delete, Edit, Project, Redirect, TagAdd, TagRemove, Ttl
 
 Target = tuple[str, str | bytes]
 _MAX_REDIRECTS = 32
@@ -53,7 +53,14 @@ def record_tag(view: Overlay, fact: FactId, order: int, operation: TagAdd) -> No
 
 def record_untag(view: Overlay, fact: FactId, operation: TagRemove) -> None:
     """The taggings that the author saw are taken back."""
-    facts.kill(view, fact, operation.names)
+    about = (v["id"] for _, v in view.scan(key("tag", *operation.target, operation.tag)))
+    facts.kill(view, fact, operation.names, about)
+
+
+def record_delete_collection(view: Overlay, fact: FactId, operation: Delete) -> None:
+    """A collection is no longer named: what made it known is taken back. Its versions are deleted one by one."""
+    about = (v["id"] for _, v in view.scan(key("type", operation.target[1])))
+    facts.kill(view, fact, operation.names, about)
 
 
 def tag_facts(look: Look, target: Target, tag: str) -> tuple[FactId, ...]:

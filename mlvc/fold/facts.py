@@ -6,7 +6,7 @@ Order: an operation's place in fold order is one integer, its transaction's posi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mlvc.fold.look import Look, Overlay, Value, key
 from mlvc.format.ids import FactId, TransactionId, fact_transaction
@@ -52,7 +52,14 @@ def counts(look: Look, fact: FactId) -> bool:
     return stands(look, fact) and next(killers(look, fact), None) is None
 
 
-def kill(view: Overlay, killer: FactId, names: tuple[FactId, ...]) -> None:
-    """Records that `killer` names these facts as deleted."""
-    for fact in names:
+def kill(view: Overlay, killer: FactId, names: Iterable[FactId], killable: Iterable[FactId]) -> list[FactId]:
+    """Records that `killer` names facts as deleted; only those that are about the same thing and already folded.
+
+    Returns:
+        The facts that it kills.
+    """
+    allowed = set(killable)
+    killed = [fact for fact in dict.fromkeys(names) if fact in allowed]
+    for fact in killed:
         view.put(key("killed", fact, killer), killer)
+    return killed

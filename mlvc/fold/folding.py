@@ -119,8 +119,7 @@ def _apply(view: Overlay, identifier: TransactionId, decoded: Transaction, signe
     counters = _counters(view)
     position = counters["positions"]
     view.put(key("counters"), {**counters, "positions": position + 1})
-    undone = any(facts.stands(view, FactId(fact)) for _, fact in view.scan(key("undo", identifier)))
-    record = {"position": position, "undone": undone, "touches": _touches(decoded.operations)}
+    record = {"position": position, "undone": False, "touches": _touches(decoded.operations)}
     record |= {"who": decoded.who, "when": decoded.when_ms, "command": decoded.command, "arrival": arrival}
     view.put(key("tx", identifier), record)
     view.put(key("order", position), identifier)
@@ -131,17 +130,21 @@ def _apply(view: Overlay, identifier: TransactionId, decoded: Transaction, signe
         order = facts.order_of(position, place)
         before = protection.state(view)
         mark = view.mark()
-        problem = _unfit(operation)
+        problem = _unfit(view, operation)
         if problem is None:
             _record(view, fact_id(identifier, place), order, arrival, operation)
             problem = protection.refusal(before, view, operation, signer)
         if problem is not None:
             view.back_to(mark)
+            if isinstance(operation, Move):
+                aliases.record_refused(view, fact_id(identifier, place), order, operation)
             view.put(key("refused", order), {"tx": identifier, "place": place, "why": problem})
 
 
-def _unfit(operation: Operation) -> str | None:
-    """Returns why an operation can mean nothing anywhere, or None. A guard against what hostile journals hold."""
+def _unfit(look: Look, operation: Operation) -> str | None:
+    """Returns why an operation can mean nothing, or None. A guard against what hostile journals hold."""
+    if isinstance(operation, Undo) and facts.transaction(look, operation.transaction) is None:
+        return "it undoes a transaction that is not among those it comes after"
     collection = getattr(operation, "collection", None)
     if collection is None:
         return None
@@ -176,6 +179,8 @@ def _record(view: Overlay, fact: FactId, order: int, arrival: int, operation: Op
             versions.record_delete(view, fact, order, operation)
         case Delete() if operation.target[0] == "version":
             versions.record_delete(view, fact, order, operation)
+        case Delete() if operation.target[0] == "collection":
+            details.record_delete_collection(view, fact, operation)
         case Delete():
             runs.record_delete(view, fact, operation)
         case RunHead():
@@ -234,21 +239,24 @@ def _touches(operations: tuple[Operation, ...]) -> list[list[str | bytes]]:
 def _recompute_undone(view: Overlay, identifier: TransactionId) -> None:
     """Derives whether a transaction is undone, and, where that changed, everything that hangs on it.
 
-    An undone undo stands again, so this follows undos of undos; ids being hashes, they cannot form a loop.
+    An undone undo stands again, so this follows undos of undos, by a list and not by recursion: a chain may be long.
     """
-    record = facts.transaction(view, identifier)
-    if record is None:
-        return
-    undone = any(facts.stands(view, FactId(fact)) for _, fact in view.scan(key("undo", identifier)))
-    if undone == record["undone"]:
-        return
-    view.put(key("tx", identifier), {**record, "undone": undone})
-    for kind, *what in record["touches"]:
-        if kind == "version":
-            versions.recompute(view, VersionId(what[0]))
-        elif kind == "alias":
-            aliases.recompute(view, what[0], what[1])
-        elif kind == "protection":
-            protection.recompute(view, what[0], what[1])
-        else:
-            _recompute_undone(view, TransactionId(what[0]))
+    waiting = [identifier]
+    while waiting:
+        current = waiting.pop()
+        record = facts.transaction(view, current)
+        if record is None:
+            continue
+        undone = any(facts.stands(view, FactId(fact)) for _, fact in view.scan(key("undo", current)))
+        if undone == record["undone"]:
+            continue
+        view.put(key("tx", current), {**record, "undone": undone})
+        for kind, *what in record["touches"]:
+            if kind == "version":
+                versions.recompute(view, VersionId(what[0]))
+            elif kind == "alias":
+                aliases.recompute(view, what[0], what[1])
+            elif kind == "protection":
+                protection.recompute(view, what[0], what[1])
+            else:
+                waiting.append(TransactionId(what[0]))

@@ -61,7 +61,8 @@ def record_edge(view: Overlay, fact: FactId, order: int, edge: Edge) -> None:
 
 def record_delete(view: Overlay, fact: FactId, delete: Delete) -> None:
     """A run's heads are deleted: those that the author saw."""
-    facts.kill(view, fact, delete.names)
+    identifier = delete.target[1]
+    facts.kill(view, fact, delete.names, (head["id"] for _, head in view.scan(key("head", identifier))))
 
 
 def run(look: Look, identifier: RunId) -> RunView | None:
@@ -83,7 +84,8 @@ def run(look: Look, identifier: RunId) -> RunView | None:
             part, _, name = removed.partition(".")
             merged.get(part, {}).pop(name, None)
         if head.get("tags") is not None:
-            tags = set(head["tags"])
+            before = _tags_seen(by_id, head)
+            tags = (tags | (set(head["tags"]) - before)) - (before - set(head["tags"]))
         seen.update(f for f in head.get("saw", ()) if f in by_id)
     return RunView(
         identifier,
@@ -97,6 +99,23 @@ def run(look: Look, identifier: RunId) -> RunView | None:
         tuple(FactId(head["id"]) for head in heads if head["id"] not in seen),
         known["order"],
     )
+
+
+def _tags_seen(by_id: dict[bytes, Any], head: Any) -> set[str]:
+    """Returns the tags that a head's author saw: what it adds and takes away is the difference to them."""
+    seen: set[str] = set()
+    waiting, done = [f for f in head.get("saw", ()) if f in by_id], set()
+    while waiting:
+        fact = waiting.pop()
+        if fact in done:
+            continue
+        done.add(fact)
+        older = by_id[fact]
+        if older.get("tags") is not None:
+            seen |= set(older["tags"])
+        else:
+            waiting += [f for f in older.get("saw", ()) if f in by_id]
+    return seen
 
 
 def head_facts(look: Look, identifier: RunId) -> tuple[FactId, ...]:

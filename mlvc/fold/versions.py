@@ -48,8 +48,9 @@ def record_move(view: Overlay, fact: FactId, order: int, operation: Move) -> Non
 def record_delete(view: Overlay, fact: FactId, order: int, operation: Delete | Unlink) -> None:
     """A version is deleted, or unlinked from one registry collection: what the author saw is named, nothing else."""
     version, collection = deleted_version(operation)
-    facts.kill(view, fact, operation.names)
-    view.put(key("deleted", version, order), {"id": fact, "collection": collection, "names": list(operation.names)})
+    about = [f for f, _, where, _ in version_facts(view, version) if collection in ("", where)]
+    killed = facts.kill(view, fact, operation.names, about)
+    view.put(key("deleted", version, order), {"id": fact, "collection": collection, "names": killed})
     recompute(view, version)
 
 
@@ -163,8 +164,8 @@ def is_alive(look: Look, version: VersionId) -> bool:
 
 
 def latest(look: Look, collection: str) -> VersionId | None:
-    """Returns the shown version whose last counting publication (in a registry: link) is last in fold order."""
+    """Returns the shown version whose last standing publication (in a registry: link) is last in fold order."""
     for _, (fact, version) in look.scan(key("published", collection), reverse=True):
-        if facts.counts(look, fact) and is_shown(look, collection, version):
+        if facts.stands(look, fact) and is_shown(look, collection, version):
             return VersionId(version)
     return None

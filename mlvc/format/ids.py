@@ -12,6 +12,7 @@ import blake3
 ID_SIZE = 32
 RUN_ID_SIZE = 16
 NONCE_SIZE = 16
+FACT_SIZE = ID_SIZE + 2
 
 ChunkId = NewType("ChunkId", bytes)
 """BLAKE3-256 of at most `chunk.MAX_SIZE` bytes of a file."""

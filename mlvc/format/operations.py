@@ -8,13 +8,24 @@ kind or field means that a newer mlvc wrote it, and reading stops there (DESIGN 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar
 
 from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format import canonical, record
-from mlvc.format.ids import FactId, FileDigest, ManifestId, RecordId, RunId, TransactionId, VersionId
+from mlvc.format.ids import (
+    FACT_SIZE,
+    ID_SIZE,
+    RUN_ID_SIZE,
+    FactId,
+    FileDigest,
+    ManifestId,
+    RecordId,
+    RunId,
+    TransactionId,
+    VersionId,
+)
 from mlvc.format.record import Kind
 from mlvc.format.values import StoredValue
 
@@ -250,6 +261,85 @@ def to_wire(operation: Operation) -> list[Any]:
     return [operation.kind, values]
 
 
+def _is_id(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) == ID_SIZE
+
+
+def _is_optional_id(value: Any) -> bool:
+    return value is None or _is_id(value)
+
+
+def _is_run(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) == RUN_ID_SIZE
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_facts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(f, bytes) and len(f) == FACT_SIZE for f in value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str) and (isinstance(item, str) or _is_id(item)) for name, item in value.items()
+    )
+
+
+def _is_target(value: Any) -> bool:
+    if not isinstance(value, tuple) or len(value) != 2:
+        return False
+    kind, what = value
+    return (kind == "version" and _is_id(what)) or (kind == "collection" and _is_text(what)) or (kind == "run" and _is_run(what))
+
+
+def _are_files(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(name, str)
+        and isinstance(file, tuple)
+        and len(file) == 3
+        and _is_id(file[0])
+        and isinstance(file[1], int)
+        and file[1] >= 0
+        and _is_optional_id(file[2])
+        for name, file in value.items()
+    )
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("name", "collection", "type", "description", "alias", "tag", "project", "label"), _is_text),
+    **dict.fromkeys(("use_as", "to"), _is_text),
+    **dict.fromkeys(("manifest", "transaction"), _is_id),
+    **dict.fromkeys(("recipes", "base"), _is_optional_id),
+    **dict.fromkeys(("saw", "names", "deletes_seen"), _are_facts),
+    **dict.fromkeys(("metadata", "set", "facts", "config", "summary"), _is_map),
+    **dict.fromkeys(("remove", "removed"), _are_texts),
+    "target": _is_target,
+    "files": _are_files,
+    "tags": lambda value: value is None or _are_texts(value),
+    "keys": lambda value: value is None or _are_texts(value),
+    "ttl_ms": lambda value: value is None or (isinstance(value, int) and not isinstance(value, bool)),
+    "run": lambda value: value is None or _is_run(value),
+    "version": _is_optional_id,
+}
+
+
+def _is_well_formed(known: type[Operation], name: str, value: Any) -> bool:
+    """Tells whether a part is of the shape that the fold relies on: journals come from strangers too."""
+    if known is FoldRules:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if known is Edit and name == "description" and value is None:
+        return True
+    if value is None and ((name == "run" and known in (Edge, RunHead)) or (name == "version" and known is not Move)):
+        return False
+    return _CHECKS[name](value)
+
+
 def from_wire(wire: Any) -> Operation:
     """Returns the operation; DamageError when malformed, NewerFormatError for an unknown kind or field."""
     try:
@@ -263,7 +353,11 @@ def from_wire(wire: Any) -> Operation:
             raise NewerFormatError(
                 f"the operation '{kind}' has a part '{unknown[0]}' that this mlvc does not know", hint="install a newer mlvc"
             )
-        return known(**{name: _frozen(value) for name, value in values.items()})
+        frozen = {name: _frozen(value) for name, value in values.items()}
+        for name, value in frozen.items():
+            if not _is_well_formed(known, name, value):
+                raise DamageError(f"the operation '{kind}' is malformed: its '{name}' is {value!r:.60}")
+        return known(**frozen)
     except (TypeError, ValueError) as error:
         if isinstance(error, NewerFormatError):
             raise
