@@ -1,0 +1,5 @@
+"""`python -m mlvc` is `mlvc`."""
+
+from mlvc.cli.main import main
+
+main()

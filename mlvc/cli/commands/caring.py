@@ -1,0 +1,102 @@
+"""undo, oplog, fsck, gc: looking after a repository."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from mlvc.cli import context, output, shapes
+from mlvc.format.ids import short
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@click.command("undo", epilog="Examples: mlvc undo   mlvc undo 3f2a9c")
+@click.argument("transaction", required=False)
+@click.option("--force", is_flag=True, help="Also when it was pushed.")
+def undo_command(transaction: str | None, force: bool) -> None:  # noqa: FBT001
+    """Take back the last change, or a named one of 'mlvc oplog'. Undoing an undo brings the change back."""
+    from mlvc.workspace import undoing
+
+    workspace = context.workspace()
+    done = undoing.undo(workspace, transaction, context.command_line(), force=force)
+    lines = [f"undone: {done.transaction.command}  ({short(done.transaction.id, 8)}, {output.when(done.transaction.when_ms)})"]
+    lines += [f"mlvc.lock: {path} is pinned as before" for path in done.pins_restored]
+    output.result({**shapes.transaction(done.transaction), "pins_restored": list(done.pins_restored)}, lines)
+
+
+@click.command("oplog", epilog="Example: mlvc oplog -n 5")
+@click.option("-n", "--max-count", default=20, show_default=True, help="How many to show.")
+def oplog_command(max_count: int) -> None:
+    """Show the transactions, the last first: who did what, and what was undone."""
+    workspace = context.workspace()
+    rows, data = [], []
+    with workspace.repository.reading() as view:
+        for _, found in zip(range(max_count), view.transactions(), strict=False):
+            state = "undone" if found.is_undone else "pending" if found.arrival >= view.confirmed_arrivals else ""
+            rows.append((short(found.id, 8), output.when(found.when_ms), found.who, found.command[:80], state))
+            data.append({**shapes.transaction(found), "is_pending": found.arrival >= view.confirmed_arrivals})
+    output.result(data, output.table(rows, ("ID", "WHEN", "WHO", "COMMAND", "")))
+
+
+@click.command("fsck", epilog="Example: mlvc fsck --repair")
+@click.option("--repair", is_flag=True, help="Heal what a remote or another copy can heal.")
+def fsck_command(repair: bool) -> int:  # noqa: FBT001
+    """Read and prove every byte that holds truth, and compare what is derived with it. Exits 1 on damage."""
+    from mlvc.maintenance import checking
+    from mlvc.workspace import caretaking
+
+    workspace = context.workspace()
+    with workspace.progress:
+        report = caretaking.fsck(workspace, repair=repair)
+    lines = [f"damaged: {sentence}" for sentence in report.damage]
+    lines += [f"note: {sentence}" for sentence in report.notes]
+    lines += [f"repaired: {sentence}" for sentence in report.repaired]
+    if report.elsewhere:
+        lines.append(f"{report.elsewhere:,} pieces are at the remote only; 'mlvc fetch' brings those of the pins")
+    lines.append(f"{checking.summary(report)}: {'damage found' if report.damage else 'all is well'}")
+    if report.damage and not repair:
+        output.note("hint: 'mlvc fsck --repair' heals from a remote; adding the original files again heals too")
+    data = {
+        "damage": report.damage,
+        "notes": report.notes,
+        "repaired": report.repaired,
+        "elsewhere": report.elsewhere,
+        "packs": report.checked_packs,
+        "bytes": report.checked_bytes,
+        "entries": report.checked_entries,
+    }
+    output.result(data, lines)
+    return 1 if report.damage else 0
+
+
+def _seconds(_: click.Context, parameter: click.Parameter, given: str) -> float:
+    match = re.fullmatch(r"(\d+)([smhdw]?)", given)
+    if not match:
+        raise click.BadParameter(f"expected a time such as 14d, 6h or 0, found '{given}'", param=parameter)
+    return int(match[1]) * _UNITS[match[2] or "s"]
+
+
+@click.command("gc", epilog="Example: mlvc gc --dry-run")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--grace", default="14d", show_default=True, callback=_seconds, help="How long deleted things can still be brought back.")
+def gc_command(dry_run: bool, grace: float) -> None:  # noqa: FBT001
+    """Free the space of what nothing needs any more."""
+    from mlvc.workspace import caretaking
+
+    workspace = context.workspace()
+    done = caretaking.gc(workspace, grace_s=grace, dry_run=dry_run)
+    verb = "would free" if dry_run else "freed"
+    lines = [f"{verb} {output.size(done.freed_bytes)} in {output.count(len(done.packs), 'pack')}; {done.kept_packs:,} stay"]
+    if done.dead_bytes:
+        lines.append(f"{output.size(done.dead_bytes)} of dead data stay in packs that hold living data too")
+    data = {
+        "dry_run": dry_run,
+        "freed_bytes": done.freed_bytes,
+        "packs": len(done.packs),
+        "kept_packs": done.kept_packs,
+        "dead_bytes": done.dead_bytes,
+        "leftovers": len(done.leftovers),
+    }
+    output.result(data, lines)

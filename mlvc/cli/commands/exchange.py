@@ -1,0 +1,146 @@
+"""clone, remote, push, pull, fetch: sharing with other places."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlvc.cli import context, output, parameters, progress_bar
+from mlvc.format import names
+
+if TYPE_CHECKING:
+    from mlvc.sync.pulling import Pulled
+    from mlvc.workspace.workspace import Workspace
+
+
+@click.command("clone", epilog="Example: mlvc clone /mnt/nas/digits digits")
+@click.argument("source")
+@click.argument("destination", required=False, type=parameters.PATH)
+def clone_command(source: str, destination: Path | None) -> None:
+    """Copy a repository's names, history, lineage and runs. Data comes when it is wanted."""
+    from mlvc.workspace import exchanging
+
+    workspace, pulled = exchanging.clone(source, destination, os.environ)
+    click.get_current_context().call_on_close(workspace.close)
+    text = f"cloned {source} into {workspace.root}: {output.count(pulled.transactions, 'change')}; data comes when it is wanted"
+    output.result({"path": str(workspace.root), "transactions": pulled.transactions}, text)
+
+
+@click.group("remote")
+def remote_command() -> None:
+    """Add, list and remove the places to push to and pull from."""
+
+
+@remote_command.command("add", epilog="Example: mlvc remote add origin /mnt/nas/digits")
+@click.argument("name")
+@click.argument("url")
+def remote_add(name: str, url: str) -> None:
+    """Add a remote; the first one is the upstream. Says what is there."""
+    from mlvc.workspace import exchanging
+
+    added = exchanging.add_remote(context.workspace(), name, url)
+    role = " (the upstream)" if added.is_upstream else ""
+    output.result(
+        {"name": added.name, "url": added.url, "is_upstream": added.is_upstream, "says": added.says},
+        f"{added.name} is {added.url}{role}: {added.says}",
+    )
+
+
+@remote_command.command("ls", epilog="Example: mlvc remote ls")
+def remote_ls() -> None:
+    """List the remotes."""
+    from mlvc.workspace import exchanging
+
+    found = exchanging.remotes(context.workspace())
+    rows = [(r.name, r.url, "upstream" if r.is_upstream else "") for r in found]
+    data = [{"name": r.name, "url": r.url, "is_upstream": r.is_upstream} for r in found]
+    output.result(data, output.table(rows, ("NAME", "URL", "")))
+
+
+@remote_command.command("rm", epilog="Example: mlvc remote rm origin")
+@click.argument("name")
+def remote_rm(name: str) -> None:
+    """Forget a remote. What it holds stays."""
+    from mlvc.workspace import exchanging
+
+    exchanging.remove_remote(context.workspace(), name)
+    output.result({"name": name}, f"forgot the remote {name}")
+
+
+def _renumbered(workspace: Workspace, pulled: Pulled) -> tuple[list[str], list[dict[str, Any]]]:
+    lines, data = [], []
+    for change in pulled.renumbered:
+        shown = names.display_collection(change.collection, workspace.project)
+        lines.append(f"renumbered: {shown}:v{change.before}~ is now v{change.after}")
+        data.append({"collection": shown, "id": change.version.hex(), "before": change.before, "after": change.after})
+    return lines, data
+
+
+@click.command("push", epilog="Examples: mlvc push   mlvc push origin --dry-run")
+@click.argument("remote", required=False)
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+def push_command(remote: str | None, dry_run: bool) -> None:  # noqa: FBT001
+    """Send what is not pushed yet. Others see all of it or none; an interrupted push is just repeated."""
+    from mlvc.workspace import exchanging
+
+    workspace = context.workspace()
+    if dry_run:
+        plan = exchanging.push_plan(workspace, remote)
+        text = f"would send {output.count(plan.transactions, 'change')} and {output.count(len(plan.packs), 'pack')} ({output.size(plan.size_bytes)})"
+        if plan.hands_over:
+            text += "; from then on the remote confirms the numbers"
+        data = {"transactions": plan.transactions, "packs": len(plan.packs), "size_bytes": plan.size_bytes}
+        output.result({**data, "hands_over": plan.hands_over}, text)
+        return
+    with workspace.progress:
+        done = exchanging.push(workspace, remote)
+    lines, renumbered = _renumbered(workspace, done.pulled)
+    if done.transactions:
+        lines.append(f"pushed {output.count(done.transactions, 'change')}, {output.count(done.packs, 'pack')} ({output.size(done.size_bytes)})")
+    else:
+        lines.append("nothing to push")
+    if done.handed_over:
+        lines.append("the remote confirms version numbers from now on")
+    data = {
+        "transactions": done.transactions,
+        "packs": done.packs,
+        "size_bytes": done.size_bytes,
+        "handed_over": done.handed_over,
+        "pulled": done.pulled.transactions,
+        "renumbered": renumbered,
+    }
+    output.result(data, lines)
+
+
+@click.command("pull", epilog="Example: mlvc pull")
+@click.argument("remote", required=False)
+def pull_command(remote: str | None) -> None:
+    """Bring what others pushed: names, history, lineage, runs. Files stay; 'mlvc checkout' brings them in line."""
+    from mlvc.workspace import exchanging
+
+    workspace = context.workspace()
+    with workspace.progress:
+        pulled = exchanging.pull(workspace, remote)
+    lines, renumbered = _renumbered(workspace, pulled)
+    lines.insert(0, f"pulled {output.count(pulled.transactions, 'change')}" if pulled.transactions else "nothing new")
+    output.result({"transactions": pulled.transactions, "renumbered": renumbered}, lines)
+
+
+@click.command("fetch", epilog="Examples: mlvc fetch   mlvc fetch mnist:production")
+@click.argument("references", nargs=-1, type=parameters.REFERENCE)
+@click.option("--remote", help="Which remote; default: the upstream.")
+def fetch_command(references: tuple[str, ...], remote: str | None) -> None:
+    """Pull, and bring the data of versions (default: of all pins) here, for working offline. Writes no files."""
+    from mlvc.workspace import exchanging
+
+    workspace = context.workspace()
+    workspace.progress = progress_bar.for_terminal()
+    with workspace.progress:
+        done = exchanging.fetch(workspace, list(references), remote)
+    lines, renumbered = _renumbered(workspace, done.pulled)
+    lines.append(f"pulled {output.count(done.pulled.transactions, 'change')}, fetched {output.size(done.bytes)}")
+    data = {"transactions": done.pulled.transactions, "bytes": done.bytes, "renumbered": renumbered}
+    output.result(data, lines)

@@ -1,0 +1,265 @@
+"""add, status, checkout, rm, diff: the files of the working tree and the versions they are pinned to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlvc.cli import context, output, parameters
+from mlvc.format import names
+from mlvc.format.ids import short
+from mlvc.workspace import resolving
+from mlvc.workspace.publishing import Published
+from mlvc.workspace.workspace import Workspace
+
+
+def stored_line(workspace: Workspace, published: Published) -> str:
+    """Returns `mnist:v3 @1f9c2a  1 file, 12.3 MB (0.4 MB new)`."""
+    label = resolving.display(workspace, published.member)
+    sizes = f"{output.count(published.files, 'file')}, {output.size(published.size_bytes)}"
+    return f"{label} @{short(published.member.version)}  {sizes} ({output.size(published.new_bytes)} new)"
+
+
+@click.command("add", epilog="Example: mlvc add models/m.h5 --name mnist --alias candidate")
+@click.argument("paths", nargs=-1, required=True, type=parameters.PATH)
+@click.option("--name", help="Name of the artifact; default: the stem of the path's last component.")
+@click.option("--type", "type_name", help="Type, as 'model' or 'dataset'; default: the artifact's, else by suffix.")
+@click.option("--alias", "aliases", multiple=True, help="Alias to point at the new version; repeatable.")
+@click.option("--tag", "tags", multiple=True, help="Tag of the version; repeatable.")
+@click.option("--meta", multiple=True, callback=context.key_values, help="Metadata KEY=VALUE; repeatable.")
+@click.option("--description", default="", help="What the version is.")
+@click.option("--base", type=parameters.REFERENCE, help="The version it was derived from.")
+def add_command(
+    paths: tuple[Path, ...],
+    name: str | None,
+    type_name: str | None,
+    aliases: tuple[str, ...],
+    tags: tuple[str, ...],
+    meta: dict[str, object],
+    description: str,
+    base: str | None,
+) -> None:
+    """Store files or folders as new versions, and pin their paths.
+
+    Git is kept away from the files (through .gitignore), and mlvc.lock, which Git tracks, says which version each path
+    holds.
+    """
+    from mlvc.workspace import pinning
+
+    workspace = context.workspace()
+    if name and len(paths) > 1:
+        raise click.UsageError("--name fits one path only")
+    base_version = None
+    if base:
+        with workspace.repository.reading() as view:
+            base_version = resolving.version(workspace, view, base).version
+    shown: list[dict[str, Any]] = []
+    lines = []
+    for path in paths:
+        added = pinning.add(
+            workspace,
+            path,
+            context.command_line(),
+            name=name,
+            type=type_name,
+            aliases=aliases,
+            tags=tags,
+            metadata=dict(meta),
+            description=description,
+            base=base_version,
+        )
+        for warning in added.warnings:
+            output.note(f"warning: {warning}")
+        label = resolving.display(workspace, added.member)
+        if added.published is None:
+            lines.append(f"{label} @{short(added.member.version)}  unchanged")
+        else:
+            lines.append(stored_line(workspace, added.published) + f"  {added.type}")
+        shown.append(
+            {
+                "path": added.pin.path,
+                "name": label,
+                "id": added.member.version.hex(),
+                "type": added.type,
+                "is_new": bool(added.published and added.published.is_new),
+                "size_bytes": added.published.size_bytes if added.published else None,
+                "new_bytes": added.published.new_bytes if added.published else 0,
+            }
+        )
+    output.result(shown, lines)
+
+
+@click.command("status", epilog="Example: mlvc status")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when files differ from their pins or something conflicts.")
+def status_command(exit_code: bool) -> int:  # noqa: FBT001
+    """Show how files differ from their pins, what is not pushed, and what is in conflict."""
+    from mlvc.workspace import pinning
+
+    workspace = context.workspace()
+    tree = pinning.status(workspace)
+    with workspace.repository.reading() as view:
+        conflicts = list(view.conflicts())
+        pending = workspace.repository.cached_view.unconfirmed()
+        stopped = workspace.repository.cached_view.standing().stopped
+        lines = [] if stopped is None else [f"this mlvc is too old for all of it: {stopped}"]
+        differs = False
+        for pin in tree.pins:
+            for change in pin.changes:
+                lines.append(f"{change.kind + ':':<10} {change.path}  ({pin.label})")
+                differs = True
+            if pin.newer:
+                lines.append(f"{'newer:':<10} {pin.pin.path} holds {pin.label}, the latest is {pin.newer}")
+        for conflict in conflicts:
+            shown = names.display_collection(conflict.collection, workspace.project)
+            if conflict.kind == "alias":
+                sides = " or ".join(
+                    "nothing" if v is None else _member_label(workspace, view, conflict.collection, v) for v in conflict.values
+                )
+                lines.append(f"{'conflict:':<10} {shown}:{conflict.alias} means {sides}; decide: mlvc alias set REF {conflict.alias}")
+            else:
+                assert conflict.version is not None, "a contested delete is about a version"
+                label = resolving.display_version(workspace, view, conflict.version)
+                lines.append(f"{'conflict:':<10} {label} was deleted, and used or published elsewhere meanwhile; it is kept")
+        for _, _, why in view.refusals():
+            lines.append(f"{'refused:':<10} {why}")
+    if pending and workspace.settings.remotes:
+        lines.append(f"{output.count(len(pending), 'change')} not pushed; 'mlvc push' sends {'it' if len(pending) == 1 else 'them'}")
+    if not tree.pins:
+        lines.append("no path is pinned; 'mlvc add PATH' stores a version and pins it")
+    elif not differs:
+        lines.append(f"{output.count(len(tree.pins), 'pinned path')}, nothing changed")
+    data = {
+        "pins": [
+            {
+                "path": pin.pin.path,
+                "name": pin.label,
+                "id": pin.pin.version.hex(),
+                "changes": [{"path": c.path, "kind": c.kind} for c in pin.changes],
+                "newer": pin.newer,
+            }
+            for pin in tree.pins
+        ],
+        "conflicts": [
+            {
+                "kind": c.kind,
+                "collection": names.display_collection(c.collection),
+                "alias": c.alias,
+                "values": [None if v is None else v.hex() for v in c.values],
+            }
+            for c in conflicts
+        ],
+        "unpushed": [identifier.hex() for identifier in pending],
+    }
+    output.result(data, lines)
+    return 1 if exit_code and (differs or conflicts) else 0
+
+
+def _member_label(workspace: Workspace, view: Any, collection: str, version: Any) -> str:
+    member = view.member(collection, version)
+    return resolving.display(workspace, member) if member else f"@{short(version)}"
+
+
+@click.command("checkout", epilog="Examples: mlvc checkout   mlvc checkout data   mlvc checkout mnist:v3")
+@click.argument("what", nargs=-1)
+@click.option("--force", is_flag=True, help="Overwrite changes that are saved nowhere.")
+def checkout_command(what: tuple[str, ...], force: bool) -> None:  # noqa: FBT001
+    """Make files match their pins, or check out another version and pin it.
+
+    Without arguments: all pinned paths. With paths: those. With REF [PATH]: writes that version and pins it.
+    """
+    from mlvc.workspace import pinning
+
+    workspace = context.workspace()
+    is_paths = all(_is_pinned_path(workspace, item) for item in what)
+    if is_paths:
+        done = pinning.checkout(workspace, [Path(item) for item in what], force=force)
+        lines = [_checked_out(done)]
+        pins = done.pins
+    else:
+        if len(what) > 2:
+            raise click.UsageError("expected paths that are pinned, or REF [PATH]")
+        pin, done = pinning.checkout_version(workspace, what[0], Path(what[1]) if len(what) == 2 else None, force=force)
+        with workspace.repository.reading() as view:
+            label = resolving.display_version(workspace, view, pin.version)
+        lines = [f"{pin.path} holds {label}: {_checked_out(done)}"]
+        pins = [pin]
+    data = {
+        "pins": [{"path": pin.path, "id": pin.version.hex()} for pin in pins],
+        "written": done.written,
+        "unchanged": done.unchanged,
+        "removed": done.removed,
+        "bytes_written": done.bytes_written,
+    }
+    output.result(data, lines)
+
+
+def _is_pinned_path(workspace: Workspace, text: str) -> bool:
+    from mlvc.working_tree import lock_file
+
+    if any(c in text for c in ":@") and not Path(text).exists():
+        return False
+    pins = lock_file.read(workspace.root)
+    path = workspace.require_project_folder(Path(text))
+    return path in pins or any(p.startswith(f"{path}/") for p in pins) or path == "."
+
+
+def _checked_out(done: Any) -> str:
+    removed = f", {output.count(done.removed, 'file')} removed" if done.removed else ""
+    return f"{output.count(done.written, 'file')} written ({output.size(done.bytes_written)}), {done.unchanged:,} right already{removed}"
+
+
+@click.command("rm", epilog="Example: mlvc rm data/raw")
+@click.argument("paths", nargs=-1, required=True, type=parameters.PATH)
+def rm_command(paths: tuple[Path, ...]) -> None:
+    """Unpin paths. Files and versions stay."""
+    from mlvc.workspace import pinning
+
+    workspace = context.workspace()
+    pins = [pinning.remove_pin(workspace, path) for path in paths]
+    output.result([{"path": pin.path} for pin in pins], [f"unpinned {pin.path}" for pin in pins])
+
+
+@click.command("diff", epilog="Examples: mlvc diff   mlvc diff mnist:v3   mlvc diff mnist:v2 mnist:v3")
+@click.argument("references", nargs=-1, type=parameters.REFERENCE)
+def diff_command(references: tuple[str, ...]) -> None:
+    """Show what changed: files against pins, a version against the one before it, or two versions."""
+    from mlvc.workspace import comparing, pinning
+
+    workspace = context.workspace()
+    if len(references) > 2:
+        raise click.UsageError("expected at most two versions")
+    if not references:
+        changes = [change for pin in pinning.status(workspace).pins for change in pin.changes]
+        output.result(
+            [{"path": c.path, "kind": c.kind} for c in changes], [f"{c.kind + ':':<10} {c.path}" for c in changes]
+        )
+        return
+    with workspace.repository.reading() as view:
+        after = resolving.version(workspace, view, references[-1])
+        if len(references) == 2:
+            before = resolving.version(workspace, view, references[0])
+        else:
+            older = [m for m in view.members(after.collection) if m.number < after.number]
+            if not older:
+                raise click.UsageError(f"{resolving.display(workspace, after)} is the first version; name another to compare with")
+            before = older[-1]
+        found = comparing.versions(workspace, view, before.version, after.version)
+        metadata = comparing.metadata_changes(workspace, view, before.version, after.version)
+    lines = [f"{resolving.display(workspace, before)} -> {resolving.display(workspace, after)}"]
+    for entry in found:
+        sizes = " -> ".join(output.size(s) for s in (entry.size_before, entry.size_after) if s is not None)
+        lines.append(f"{entry.kind + ':':<10} {entry.path}  {sizes}")
+    lines += [f"{'metadata:':<10} {name}  {old!r} -> {new!r}" for name, old, new in metadata]
+    if len(lines) == 1:
+        lines.append("no difference")
+    data = {
+        "before": before.version.hex(),
+        "after": after.version.hex(),
+        "files": [
+            {"path": e.path, "kind": e.kind, "size_before": e.size_before, "size_after": e.size_after} for e in found
+        ],
+        "metadata": [{"key": k, "before": b, "after": a} for k, b, a in metadata],
+    }
+    output.result(data, lines)

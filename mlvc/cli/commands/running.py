@@ -1,0 +1,137 @@
+"""run, runs, history: recording programs, and looking at what was recorded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from mlvc.cli import context, output, parameters, shapes
+from mlvc.workspace import resolving
+
+
+def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    found = []
+    for item in given:
+        name, equals, path = item.partition("=")
+        if not name or (equals and not path):
+            raise click.BadParameter(f"expected NAME or NAME=PATH, found '{item}'", param=parameter)
+        found.append((name, path or None))
+    return found
+
+
+@click.command(
+    "run",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="Example: mlvc run --input digits:latest=data --output model=model.pt -- ./train.sh --lr 0.1",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--input", "inputs", multiple=True, callback=_pairs, metavar="REF[=PATH]", help="A version it uses; written to PATH first.")
+@click.option("--output", "outputs", multiple=True, callback=_pairs, metavar="NAME=PATH", help="A file or folder it makes, logged as NAME.")
+@click.option("--name", help="Name of the run; default: one is made up.")
+@click.option("--job-type", help="What kind of run it is, such as 'train'.")
+@click.option("--config", multiple=True, callback=context.key_values, help="Config KEY=VALUE; repeatable.")
+def run_command(
+    command: tuple[str, ...],
+    inputs: list[tuple[str, str | None]],
+    outputs: list[tuple[str, str | None]],
+    name: str | None,
+    job_type: str | None,
+    config: dict[str, object],
+) -> int:
+    """Record any program as a run: inputs, outputs, exit code, console. Exits as the program did."""
+    from mlvc.workspace import running
+
+    for output_name, path in outputs:
+        if path is None:
+            raise click.UsageError(f"--output {output_name}: expected NAME=PATH")
+    workspace = context.workspace()
+    code, found = running.run_command(
+        workspace,
+        list(command),
+        inputs=inputs,
+        outputs=[(name, path) for name, path in outputs if path is not None],
+        name=name,
+        job_type=job_type,
+        config=dict(config),
+    )
+    output.note(f"run {found.name or found.label} {found.state} with exit code {code}; 'mlvc show run/{found.label}' shows it")
+    return code
+
+
+@click.command("runs", epilog="Examples: mlvc runs   mlvc runs --filter state=finished --filter 'config.lr>0.01'")
+@click.option("--filter", "filters", multiple=True, help="KEY=VALUE, or with != > < >= <= ; as state, job_type, config.lr, summary.acc.")
+@click.option("-n", "--max-count", default=50, show_default=True, help="How many to show.")
+@click.option("--all", "everything", is_flag=True, help="Runs of all projects.")
+def runs_command(filters: tuple[str, ...], max_count: int, everything: bool) -> None:  # noqa: FBT001
+    """List runs, the newest first."""
+    from mlvc.workspace import run_questions
+
+    workspace = context.workspace()
+    conditions = [_condition(text) for text in filters]
+    found = []
+    with workspace.repository.reading() as view:
+        for run in run_questions.list_runs(workspace, view, None if everything else workspace.project):
+            data = shapes.run(run)
+            if all(_holds(data, *condition) for condition in conditions):
+                found.append(data)
+            if len(found) >= max_count:
+                break
+    rows = [
+        (
+            r["name"] or r["label"],
+            r["label"],
+            r["state"],
+            r["job_type"] or "",
+            output.when(r["created_ms"]) if r["created_ms"] else "",
+            ", ".join(f"{k}={_brief(v)}" for k, v in list(r["summary"].items())[:6] if not k.startswith("_")),
+        )
+        for r in found
+    ]
+    output.result(found, output.table(rows, ("NAME", "ID", "STATE", "JOB TYPE", "CREATED", "SUMMARY")))
+
+
+def _brief(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)[:20]
+
+
+def _condition(text: str) -> tuple[str, str, Any]:
+    for operator in ("!=", ">=", "<=", "=", ">", "<"):
+        name, found, value = text.partition(operator)
+        if found and name:
+            try:
+                return name.strip(), operator, json.loads(value)
+            except ValueError:
+                return name.strip(), operator, value.strip()
+    raise click.UsageError(f"'{text}' is no filter: expected KEY=VALUE, or one of != > < >= <=")
+
+
+def _holds(data: dict[str, Any], name: str, operator: str, wanted: Any) -> bool:
+    value: Any = data
+    for part in name.split(".", 1) if name.startswith(("config.", "summary.", "facts.")) else [name]:
+        value = value.get(part) if isinstance(value, dict) else None
+    if operator in ("=", "!="):
+        same = wanted in value if isinstance(value, list) else value == wanted or str(value) == str(wanted)
+        return same == (operator == "=")
+    if not isinstance(value, (int, float)) or not isinstance(wanted, (int, float)):
+        return False
+    return {">": value > wanted, "<": value < wanted, ">=": value >= wanted, "<=": value <= wanted}[operator]
+
+
+@click.command("history", epilog="Example: mlvc history run/brisk-harbor-7 --key loss")
+@click.argument("run", type=parameters.RUN)
+@click.option("--key", "keys", multiple=True, help="Only this metric; repeatable.")
+def history_command(run: str, keys: tuple[str, ...]) -> None:
+    """Show the metrics that a run logged, step by step. Works while it runs."""
+    from mlvc.workspace import run_questions
+
+    workspace = context.workspace()
+    with workspace.repository.reading() as view:
+        rows = run_questions.history(workspace, view, resolving.run(workspace, view, run))
+    columns = list(keys) or list(dict.fromkeys(k for row in rows for k in row if not k.startswith("_")))
+    shown = [row for row in rows if any(k in row for k in columns)]
+    lines = output.table(
+        [[str(row["_step"]), *(_brief(row[k]) if k in row else "" for k in columns)] for row in shown], ["STEP", *columns]
+    )
+    output.result([{k: row[k] for k in ("_step", *columns) if k in row} for row in shown], lines)

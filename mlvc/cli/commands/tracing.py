@@ -1,0 +1,59 @@
+"""lineage, why: where things come from and what came of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlvc.cli import context, output, parameters
+from mlvc.format.ids import short
+from mlvc.lineage import drawing
+from mlvc.workspace import resolving
+
+
+@click.command("lineage", epilog="Examples: mlvc lineage mnist:v3   mlvc lineage run/abc --format mermaid")
+@click.argument("what", type=parameters.ANYTHING)
+@click.option("--format", "form", type=click.Choice(sorted(drawing.DRAWINGS)), default="text", show_default=True)
+@click.option("--depth", type=click.IntRange(min=1), help="How many steps to go; default: all.")
+@click.option("--up", is_flag=True, help="Only what it was made from.")
+@click.option("--down", is_flag=True, help="Only what was made of it.")
+def lineage_command(what: str, form: str, depth: int | None, up: bool, down: bool) -> None:  # noqa: FBT001
+    """Show which runs and data made a version, and what was made of it."""
+    from mlvc.workspace import tracing
+
+    workspace = context.workspace()
+    with workspace.repository.reading() as view:
+        start = resolving.version_or_run(workspace, view, what)
+        graph = tracing.lineage(workspace, view, start, depth=depth, up=up or not down, down=down or not up)
+    output.result(drawing.as_data(graph), drawing.DRAWINGS[form](graph).rstrip("\n"))
+
+
+@click.command("why", epilog="Example: mlvc why /tmp/model.safetensors")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def why_command(file: Path) -> None:
+    """Say where a file on disk comes from: which versions hold its content, which run made them, from what."""
+    from mlvc.workspace import run_questions, tracing
+
+    workspace = context.workspace()
+    lines, data = [], []
+    with workspace.repository.reading() as view:
+        for origin in tracing.why(workspace, view, file):
+            label = resolving.display(workspace, origin.member)
+            lines.append(f"{label} @{short(origin.member.version)}  {origin.entry_path}")
+            runs = [run_questions.describe(workspace, view, run) for run in origin.runs]
+            lines += [f"    made by run {run.name or run.label} ({run.job_type or 'no job type'})" for run in runs]
+            if origin.commit:
+                lines.append(f"    from commit {origin.commit[:12]}")
+            lines += [f"    from {name}" for name in origin.inputs]
+            data.append(
+                {
+                    "name": label,
+                    "id": origin.member.version.hex(),
+                    "path": origin.entry_path,
+                    "runs": [run.id.hex() for run in runs],
+                    "commit": origin.commit,
+                    "inputs": list(origin.inputs),
+                }
+            )
+    output.result(data, lines)

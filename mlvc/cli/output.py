@@ -1,0 +1,62 @@
+"""What the command line prints: results to stdout, everything else to stderr; plain text or one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+SCHEMA = 1
+"""The version of the `--json` documents: {"mlvc": 1, "command": ..., "result": ...}."""
+
+
+def result(data: Any, text: str | Iterable[str]) -> None:
+    """Prints a command's result: `data` as JSON when `--json` was given, else `text` (one string, or lines)."""
+    context = click.get_current_context()
+    if context.find_root().obj["json"]:
+        document = {"mlvc": SCHEMA, "command": context.info_name, "result": data}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    for line in [text] if isinstance(text, str) else text:
+        click.echo(line)
+
+
+def note(text: str) -> None:
+    """Tells something beside the result, on stderr."""
+    click.echo(text, err=True)
+
+
+def size(size_bytes: int) -> str:
+    """Returns a size for people: decimal units, one digit after the point."""
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    value = float(size_bytes)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 1000 or unit == "TB":
+            break
+    return f"{value:.1f} {unit}"
+
+
+def count(number: int, noun: str) -> str:
+    """Returns `1 file` or `3 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def when(milliseconds: int) -> str:
+    """Returns a local time, to the minute."""
+    from datetime import datetime
+
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def table(rows: Sequence[Sequence[str]], heading: Sequence[str]) -> list[str]:
+    """Returns lines with columns aligned; the heading only on a terminal."""
+    shown = [list(heading), *map(list, rows)] if sys.stdout.isatty() else [list(row) for row in rows]
+    if not shown:
+        return []
+    widths = [max(len(row[column]) for row in shown) for column in range(len(heading))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
