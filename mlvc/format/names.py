@@ -18,7 +18,9 @@ DEFAULT_PROJECT = "uncategorized"
 
 _ARTIFACT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*\Z")
 _PROJECT_FORBIDDEN = re.compile(r"[/\\#?%:\r\n]")
-_VERSION_LABEL = re.compile(r"v(\d+)~?\Z")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_VERSION_LABEL = re.compile(r"v([0-9]+)~?\Z")
+_MAX_NUMBER_DIGITS = 18
 _TAG = re.compile(r"[-\w]+( +[-\w]+)*\Z")
 _RUN_LABEL_FORBIDDEN = re.compile(r"[/\\#?%:\r\n]")
 _REGISTRY_PROJECTS = ("registry", "model-registry")
@@ -78,7 +80,7 @@ def check_type(type_name: str, artifact_name: str) -> str:
         raise InvalidNameError(
             f"Artifact type '{type_name}' is reserved for internal use. Please use a different type."
         )
-    if not type_name or len(type_name) > MAX_NAME or any(ord(c) < 32 for c in type_name):
+    if not type_name or len(type_name) > MAX_NAME or _UNPRINTABLE.search(type_name):
         raise InvalidNameError(f"an artifact type has 1 to {MAX_NAME} printable characters, found {type_name!r}")
     return type_name
 
@@ -89,17 +91,20 @@ def check_project(name: str) -> str:
         raise InvalidNameError("Project name cannot be empty")
     if len(name) > MAX_NAME:
         raise InvalidNameError(f"Invalid project name '{name}', must be {MAX_NAME} characters or less")
+    if _UNPRINTABLE.search(name):
+        raise InvalidNameError(f"Invalid project name {name!r}, must be printable")
     found = sorted(set(_PROJECT_FORBIDDEN.findall(name)))
     if found:
         raise InvalidNameError(f"Invalid project/registry name '{name}', cannot contain characters: {','.join(found)}")
-    if registry_of(name) is not None or name in _RESERVED_PROJECTS or name.strip() != name or name in (".", ".."):
+    is_registry_name = name in _RESERVED_PROJECTS or name.startswith(_WANDB_REGISTRY)
+    if is_registry_name or name.strip() != name or name in (".", ".."):
         raise InvalidNameError(f"'{name}' cannot name a project: it has a meaning of its own")
     return name
 
 
 def project_name_from(text: str) -> str:
     """Returns a valid project name made from any text, such as a folder's name."""
-    cleaned = _PROJECT_FORBIDDEN.sub("-", text).strip()[:MAX_NAME]
+    cleaned = _UNPRINTABLE.sub("-", _PROJECT_FORBIDDEN.sub("-", text)).strip()[:MAX_NAME].strip()
     try:
         return check_project(cleaned)
     except InvalidNameError:
@@ -110,7 +115,7 @@ def check_alias(alias: str) -> str:
     """Returns an alias when it is one; InvalidNameError otherwise. `latest` passes: callers decide about it."""
     if any(c in alias for c in "/:"):
         raise InvalidNameError("Aliases must not contain any of the following characters: '/', ':'")
-    if not alias or len(alias) > MAX_NAME or any(ord(c) < 32 for c in alias) or alias.strip() != alias:
+    if not alias or len(alias) > MAX_NAME or _UNPRINTABLE.search(alias) or alias.strip() != alias:
         raise InvalidNameError(f"an alias has 1 to {MAX_NAME} printable characters, found {alias!r}")
     if _VERSION_LABEL.match(alias):
         raise InvalidNameError(f"'{alias}' cannot be an alias: it looks like a version number")
@@ -129,7 +134,8 @@ def check_tag(tag: str) -> str:
 
 def check_run_label(label: str) -> str:
     """Returns a run's id as users write it; InvalidNameError when it holds what W&B forbids in one."""
-    if not label or len(label) > MAX_NAME or _RUN_LABEL_FORBIDDEN.search(label) or label != label.strip():
+    is_forbidden = _RUN_LABEL_FORBIDDEN.search(label) or _UNPRINTABLE.search(label)
+    if not label or len(label) > MAX_NAME or is_forbidden or label != label.strip():
         raise InvalidNameError(f"a run id has 1 to {MAX_NAME} characters, none of / \\ # ? % :, found {label!r}")
     return label
 
@@ -145,9 +151,9 @@ def new_run_name(number: int) -> str:
 
 
 def parse_version_label(text: str) -> int | None:
-    """Returns 3 for `v3` or `v3~`, and None for what is no version label."""
+    """Returns 3 for `v3` or `v3~`, and None for what is no version label, or counts further than any collection can."""
     match = _VERSION_LABEL.match(text)
-    return int(match[1]) if match else None
+    return int(match[1]) if match and len(match[1]) <= _MAX_NUMBER_DIGITS else None
 
 
 def registry_of(project: str) -> str | None:
@@ -165,7 +171,7 @@ def stored_collection(project: str, name: str) -> str:
     registry = registry_of(project)
     if registry is None:
         return f"{check_project(project)}/{name}"
-    if _PROJECT_FORBIDDEN.search(registry):
+    if _PROJECT_FORBIDDEN.search(registry) or _UNPRINTABLE.search(registry) or len(registry) > MAX_NAME:
         raise InvalidNameError(f"'{registry}' cannot name a registry")
     return f"registry:{registry}/{name}"
 

@@ -358,9 +358,7 @@ def from_wire(wire: Any) -> Operation:
             if not _is_well_formed(known, name, value):
                 raise DamageError(f"the operation '{kind}' is malformed: its '{name}' is {value!r:.60}")
         return known(**frozen)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, NewerFormatError):
-            raise
+    except (AttributeError, TypeError, ValueError) as error:
         raise DamageError(f"an operation is malformed: {error}") from error
 
 

@@ -7,6 +7,7 @@ first pending one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any
 import msgpack
 
 from mlvc.derived_database import DerivedDatabase
-from mlvc.errors import NewerFormatError
+from mlvc.errors import DamageError, NewerFormatError
 from mlvc.fold.folding import Arrival, fold
 from mlvc.fold.look import Change, Changes, Value
 from mlvc.fold.questions import View
@@ -90,6 +91,7 @@ class CachedView:
     def __init__(self, path: Path) -> None:
         self._database = DerivedDatabase(path, layout=_LAYOUT, schema=_SCHEMA)
         self._look = _SqliteLook(self._database)
+        self._lock = threading.RLock()
 
     def standing(self) -> Standing:
         """Returns where the view stands."""
@@ -112,15 +114,16 @@ class CachedView:
     @contextmanager
     def reading(self) -> Iterator[View]:
         """One consistent view for several questions, whatever other processes fold meanwhile."""
-        connection = self._database.connection
-        if connection.in_transaction:
-            yield self.view()
-            return
-        connection.execute("BEGIN")
-        try:
-            yield self.view()
-        finally:
-            connection.execute("COMMIT")
+        with self._lock:
+            connection = self._database.connection
+            if connection.in_transaction:
+                yield self.view()
+                return
+            connection.execute("BEGIN")
+            try:
+                yield self.view()
+            finally:
+                connection.execute("COMMIT")
 
     def entry_of(self, identifier: TransactionId) -> int | None:
         """Returns the number of the entry that confirmed a transaction, or None while it is pending or unknown."""
@@ -133,24 +136,34 @@ class CachedView:
         return [TransactionId(identifier) for (identifier,) in rows]
 
     def refresh(self, journal: Journal | None, pending: PendingFolder) -> None:
-        """Catches up with journal and pending transactions.
+        """Catches up with journal and pending transactions; not inside of `reading`, whose view is to stay as it is.
 
         Raises:
             DamageError: an entry or a pending transaction is not what was written.
         """
-        if self._is_current(journal, pending):
-            return
+        with self._lock:
+            if not self._database.connection.in_transaction and not self._is_current(journal, pending):
+                self._catch_up(journal, pending)
+
+    def _catch_up(self, journal: Journal | None, pending: PendingFolder) -> None:
         with self._database.writing():
-            standing = self.standing()
+            # Before the entries: what moves from here to the journal meanwhile is then seen in both, never in neither.
+            waiting = pending.in_order()
+            standing = replace(self.standing(), stopped=None)  # what stopped it may be gone, or known by now
             if not self._stands_on(standing, journal):
                 self._start_over()
+                if journal is not None and (holes := journal.holes()):
+                    raise DamageError(
+                        f"the journal entry {holes[0]} is missing, later ones are here",
+                        hint="'mlvc fsck --repair' takes it from a remote",
+                    )
                 standing = Standing(journal=journal.id if journal else None)
             elif standing.journal is None and journal is not None:
                 standing = replace(standing, journal=journal.id)
             if journal is not None:
                 standing = self._fold_entries(standing, journal)
             if standing.stopped is None:
-                standing = self._fold_pending(standing, pending)
+                standing = self._fold_pending(standing, waiting)
             self._put_standing(standing)
 
     def _is_current(self, journal: Journal | None, pending: PendingFolder) -> bool:
@@ -208,11 +221,9 @@ class CachedView:
             self._database.execute("INSERT INTO confirmed VALUES (?, ?)", identifier, entry.number)
         return confirmed
 
-    def _fold_pending(self, standing: Standing, pending: PendingFolder) -> Standing:
+    def _fold_pending(self, standing: Standing, waiting: list[Envelope]) -> Standing:
         have = self.unconfirmed()
-        if set(have) == pending.ids():
-            return standing
-        wanted = [e for e in pending.in_order() if self.entry_of(e.id) is None]
+        wanted = [e for e in waiting if self.entry_of(e.id) is None]
         if [e.id for e in wanted[: len(have)]] != have:
             self._roll_back_pending()
             have = []

@@ -67,14 +67,18 @@ class Journal:
         data = self.read_bytes(number)
         return None if data is None else journal_entry.entry_hash(data)
 
+    def highest(self) -> int:
+        """Returns the highest number that is there, whatever is missing below it; 0 when there is none."""
+        return max(self._numbers(), default=0)
+
+    def _numbers(self) -> set[int]:
+        names = (key.rsplit("/", 1)[1] for key, _ in self.backend.keys(f"journal/{self.id.hex()}/"))
+        return {int(name) for name in names if name.isascii() and name.isdigit()}
+
     def holes(self) -> list[int]:
         """Returns the numbers missing below the highest entry: damage, for a journal has no holes."""
-        there = sorted(
-            int(key.rsplit("/", 1)[1])
-            for key, _ in self.backend.keys(f"journal/{self.id.hex()}/")
-            if key.rsplit("/", 1)[1].isdigit()
-        )
-        return sorted(set(range(1, (there[-1] if there else 0) + 1)) - set(there))
+        there = self._numbers()
+        return sorted(set(range(1, max(there, default=0) + 1)) - there)
 
 
 def find(backend: Backend) -> Journal | None:
@@ -83,12 +87,16 @@ def find(backend: Backend) -> Journal | None:
     Raises:
         DamageError: there are several, and nothing that says which one is in force.
     """
-    identifiers = backend.folders("journal/")
+    # A folder without entries was cut off before its genesis, or its journal gave way to another: it is none.
+    identifiers = [name for name in backend.folders("journal/") if any(True for _ in backend.keys(f"journal/{name}/"))]
     if not identifiers:
         return None
     if len(identifiers) > 1:
         raise DamageError(f"the store {backend.url} holds {len(identifiers)} journals, expected one", hint="a newer mlvc joins journals")
-    identifier = bytes.fromhex(identifiers[0])
+    try:
+        identifier = bytes.fromhex(identifiers[0])
+    except ValueError:
+        identifier = b""
     if len(identifier) != NONCE_SIZE:
         raise DamageError(f"the store {backend.url} holds a journal with an odd name: {identifiers[0]}")
     return Journal(backend, identifier)

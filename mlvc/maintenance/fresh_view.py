@@ -53,6 +53,8 @@ def fold_anew(repository: Repository) -> FreshView:
 
 
 def _told(repository: Repository) -> Iterator[Told]:
+    # Before the journal is read: what moves into it meanwhile is then seen twice, never missed.
+    waiting = [(e, repository.backend.modified_s(f"pending/{e.id.hex()}")) for e in repository.pending.in_order()]
     seen = set()
     journal = repository.journal()
     if journal is not None:
@@ -62,7 +64,8 @@ def _told(repository: Repository) -> Iterator[Told]:
                 if envelope.id not in seen:
                     seen.add(envelope.id)
                     yield Told(envelope, transaction.decode(envelope.data), written)
-    for envelope in repository.pending.in_order():
+    for envelope, modified_s in waiting:
         if envelope.id not in seen:
-            written = repository.backend.modified_s(f"pending/{envelope.id.hex()}") or 0.0
+            # Gone by now, so confirmed a moment ago: as young as can be.
+            written = float("inf") if modified_s is None else modified_s
             yield Told(envelope, transaction.decode(envelope.data), written)

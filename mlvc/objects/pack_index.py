@@ -30,6 +30,9 @@ CREATE TABLE scanned (folder TEXT PRIMARY KEY, modified_ns INTEGER NOT NULL)
 """
 _LAYOUT = 1
 
+_RACY_NS = 1_000_000_000
+"""A folder modified more recently than this may change again without its time of modification showing it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -86,6 +89,7 @@ class PackIndexCache:
         """Indexes a pack that now bears its name."""
         with self._lock, self._database.writing() as connection:
             connection.execute("INSERT OR IGNORE INTO pack (name) VALUES (?)", (name.to_wire(),))
+            connection.execute("DELETE FROM unusable WHERE name = ?", (name.to_wire(),))
             (number,) = connection.execute("SELECT number FROM pack WHERE name = ?", (name.to_wire(),)).fetchone()
             connection.executemany(
                 "INSERT OR IGNORE INTO slot (id, code, pack, offset, stored_size, size, base) VALUES (?,?,?,?,?,?,?)",
@@ -110,6 +114,13 @@ class PackIndexCache:
                 place.slot.id,
                 place.slot.code,
                 place.pack.to_wire(),
+            )
+
+    def trust(self, name: PackName) -> None:
+        """Forgets what was marked damaged in a pack, before it is proven anew."""
+        with self._lock:
+            self._database.execute(
+                "UPDATE slot SET damaged = 0 WHERE pack = (SELECT number FROM pack WHERE name = ?)", name.to_wire()
             )
 
     def ensure_built(self) -> None:
@@ -142,7 +153,10 @@ class PackIndexCache:
                 except DamageError as error:
                     self._database.execute("INSERT OR REPLACE INTO unusable VALUES (?, ?)", name.to_wire(), str(error))
             self.remove((known | bad) - there.keys())
+            fresh_ns = time.time_ns() - _RACY_NS
             for folder, modified_ns in now.items():
+                if modified_ns > fresh_ns:  # what comes in the same tick of the clock would leave no trace
+                    modified_ns = -1  # noqa: PLW2901
                 self._database.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", folder, modified_ns)
 
     def _modified_ns(self, pack_class: PackClass) -> int:

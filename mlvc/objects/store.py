@@ -13,8 +13,8 @@ from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import recipe as recipes
 from mlvc.format.ids import ChunkId, FileDigest, ManifestId, RecordId, short
 from mlvc.format.manifest import Manifest
-from mlvc.format.record import CHUNK_CODE, Kind, kind_of
 from mlvc.format.recipe import Recipe, RecipeIndex
+from mlvc.format.record import CHUNK_CODE, Kind, kind_of
 from mlvc.objects import pack_reader
 from mlvc.objects.pack_index import PackIndexCache, Place
 

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlvc.errors import NewerFormatError
 from mlvc.fold.questions import View
@@ -15,7 +15,9 @@ from mlvc.format.ids import NONCE_SIZE, TransactionId
 from mlvc.format.operations import Operation
 from mlvc.format.record import Kind
 from mlvc.format.transaction import MAX_AFTER, Envelope, Need, Transaction
-from mlvc.objects.ingest import Ingest
+
+if TYPE_CHECKING:
+    from mlvc.objects.ingest import Ingest
 
 MAX_INLINE_MAP = 32 << 10
 

@@ -18,7 +18,6 @@ from mlvc.journal import entries
 from mlvc.journal.cached_view import CachedView, Standing
 from mlvc.journal.entries import Journal
 from mlvc.journal.pending import PendingFolder
-from mlvc.objects.ingest import Ingest
 from mlvc.objects.store import ObjectStore
 from mlvc.progress import SILENT, Progress
 from mlvc.repository import append, store_record
@@ -28,6 +27,7 @@ from mlvc.repository.locks import StoreLocks
 
 _DERIVED = "cache"
 _LOCKS = "locks"
+_FOLDERS = ("journal", "packs", "packs/data", "packs/meta", "pending")
 
 
 class Repository:
@@ -66,8 +66,13 @@ class Repository:
     @staticmethod
     def create(path: Path) -> Repository:
         """Makes a store, or opens the one that is there."""
-        atomic_file.make_folder(path)
+        for folder in (path, *(path / name for name in _FOLDERS)):
+            atomic_file.make_folder(folder)
         store_record.create(LocalBackend(path))
+        # A process that was killed while making them may have left names that no one made durable: a later commit syncs
+        # only the folder that it writes in.
+        atomic_file.sync_folder(path)
+        atomic_file.sync_folder(path.parent)
         return Repository(path)
 
     # -- reading ----------------------------------------------------------------------------------------------------
@@ -117,6 +122,8 @@ class Repository:
             NewerFormatError: the repository holds what this mlvc does not understand.
             LocalFileError: the disk refused; nothing changed.
         """
+        from mlvc.objects.ingest import Ingest  # the chunker and thread pools load only for those who write
+
         with self.locks.committing():
             check_understood(self.refresh().stopped)
             ingest = Ingest(self.objects, progress)
@@ -143,6 +150,7 @@ class Repository:
         """Makes transactions true: appended where this store is the authority, pending elsewhere. Durable on return."""
         with self.locks.appending():
             standing = self.refresh()
+            check_understood(standing.stopped)
             if self.is_authority(standing):
                 self._append(standing, envelopes)
             else:
@@ -152,14 +160,16 @@ class Repository:
 
     def _append(self, standing: Standing, envelopes: list[Envelope]) -> None:
         """Appends to this store's own journal; the caller holds the append lock and has refreshed."""
-        journal = self.journal() or self._begin_journal()
-        append.append_transactions(journal, Tail(standing.number, standing.hash), envelopes)
+        journal = self.journal()
+        tail = Tail(standing.number, standing.hash)
+        if journal is None:
+            journal = Journal(self.backend, secrets.token_bytes(NONCE_SIZE))
+            tail = self._begin(journal)
+        append.append_transactions(journal, tail, envelopes)
 
-    def _begin_journal(self) -> Journal:
+    def _begin(self, journal: Journal) -> Tail:
         """Writes the genesis entry, which names this store as the authority."""
-        journal = Journal(self.backend, secrets.token_bytes(NONCE_SIZE))
-        append.append_control(journal, Tail(0, NO_PREDECESSOR), Control(GENESIS, self.id))
-        return journal
+        return append.append_control(journal, Tail(0, NO_PREDECESSOR), Control(GENESIS, self.id))
 
     def take_in_inbox(self) -> int:
         """Appends what others left in the inbox of an authority, and clears away what is confirmed.
@@ -169,7 +179,7 @@ class Repository:
         """
         if not self.pending.ids():
             return 0
-        with self.locks.appending():
+        with self.locks.committing(), self.locks.appending():
             standing = self.refresh()
             if standing.stopped is not None:
                 return 0
@@ -179,6 +189,9 @@ class Repository:
             if appends:
                 self._append(standing, fresh)
                 self.refresh()
+            journal = self.journal()
+            if journal is not None:  # the entry's name must be durable, whoever wrote it, before the pending file goes
+                atomic_file.sync_folder(self.backend.path(f"journal/{journal.id.hex()}"))
             for envelope in waiting:
                 if self._view.entry_of(envelope.id) is not None:
                     self.pending.remove(envelope.id)

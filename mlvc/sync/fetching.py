@@ -31,8 +31,23 @@ def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Pr
     Returns:
         How many bytes were read.
     """
+    remaining = dict.fromkeys(wanted)
+    total = 0
+    while remaining:
+        places = _places(remote, list(remaining))
+        if not places:
+            break
+        for size, item in _bring(store, remote, places, progress):
+            total += size
+            remaining.pop(item, None)
+        # What did not come was damaged or gone where the index had it; it says so now, and may know another place.
+    return total
+
+
+def _places(remote: Remote, wanted: list[Wanted]) -> dict[PackName, list[Slot]]:
+    """Returns, by pack, where the remote holds pieces; asks again, anew, for those that its cached index lacks."""
     places: dict[PackName, list[Slot]] = {}
-    unknown = list(dict.fromkeys(wanted))
+    unknown = wanted
     for refresh in (False, True):
         if refresh and unknown:
             remote.index.refresh()
@@ -44,8 +59,14 @@ def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Pr
             else:
                 missing.append(item)
         unknown = missing
+    return places
+
+
+def _bring(
+    store: ObjectStore, remote: Remote, places: dict[PackName, list[Slot]], progress: Progress
+) -> Iterator[tuple[int, Wanted]]:
+    """Reads pieces and puts them into local packs; yields the stored size of each that came."""
     writers: dict[PackClass, PackWriter] = {}
-    total = 0
     try:
         for slots in map_in_order(lambda read: _read(remote, *read), _reads(places), ahead=8):
             for slot, stored in slots:
@@ -53,16 +74,15 @@ def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Pr
                 if pack_class not in writers:
                     writers[pack_class] = PackWriter(store.backend, pack_class)
                 writers[pack_class].add(slot.id, slot.code, stored, slot.size, slot.base)
-                total += len(stored)
                 progress.advance(len(stored))
                 if writers[pack_class].is_full:
                     _publish(store, writers.pop(pack_class))
+                yield len(stored), (slot.id, slot.code)
         for pack_class in list(writers):
             _publish(store, writers.pop(pack_class))
     finally:
         for writer in writers.values():
             writer.discard()
-    return total
 
 
 def _publish(store: ObjectStore, writer: PackWriter) -> None:
@@ -103,4 +123,3 @@ def _read(remote: Remote, name: PackName, slots: list[Slot]) -> list[tuple[Slot,
             continue
         found.append((slot, stored))
     return found
-

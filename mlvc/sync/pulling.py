@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mlvc import atomic_file
 from mlvc.errors import ConflictError, RemoteError
+from mlvc.fold.questions import View
 from mlvc.format import journal_entry
 from mlvc.format.ids import VersionId
 from mlvc.format.pack import PackClass, PackName
-from mlvc.fold.questions import View
 from mlvc.journal.entries import Journal
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.append import Tail
@@ -36,6 +37,8 @@ class Pulled:
     renumbered: tuple[Renumbered, ...]
 
 
+NOTHING = Pulled(0, 0, ())
+
 def pull(repository: Repository, remote: Remote, progress: Progress = SILENT) -> Pulled:
     """Brings names, history, registry and run records from a remote. Safe to cut off at any point.
 
@@ -47,7 +50,7 @@ def pull(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
     remote.require_record()
     theirs = remote.journal()
     if theirs is None:
-        return Pulled(0, 0, ())
+        return NOTHING
     before = _provisional(repository)
     with repository.locks.committing():
         _copy_meta(repository, remote, progress)
@@ -77,12 +80,10 @@ def _adopt(repository: Repository, theirs: Journal, remote: Remote) -> None:
             f"this repository and the remote '{remote.name}' began apart: each has a history of its own",
             hint="this version cannot join them; clone the remote, and add the files again there",
         )
-    number = 0
-    while repository.backend.size(journal_entry.key(ours.id, number + 1)) is not None:
-        number += 1
-    for entry in range(number, 0, -1):
-        repository.backend.delete(journal_entry.key(ours.id, entry))
-    (repository.path / f"journal/{ours.id.hex()}").rmdir()
+    for key in sorted((key for key, _ in repository.backend.keys(f"journal/{ours.id.hex()}/")), reverse=True):
+        repository.backend.delete(key)
+    # Durable before the other journal comes: a genesis that came back beside it would make two.
+    atomic_file.sync_folder(repository.path / f"journal/{ours.id.hex()}")
 
 
 def _copy_entries(repository: Repository, theirs: Journal, remote: Remote) -> tuple[int, int]:

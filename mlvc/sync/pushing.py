@@ -18,10 +18,12 @@ from mlvc.objects.store import Wanted
 from mlvc.progress import SILENT, Progress
 from mlvc.repository import append, store_record
 from mlvc.repository.append import Tail
+from mlvc.repository.commit import check_understood
 from mlvc.repository.repository import Repository
+from mlvc.repository.store_record import StoreRecord
 from mlvc.sync import pulling
 from mlvc.sync.copying import copy_packs
-from mlvc.sync.pulling import Pulled, local_tail
+from mlvc.sync.pulling import NOTHING, Pulled, local_tail
 from mlvc.sync.remote import Remote
 
 
@@ -39,11 +41,11 @@ class PushPlan:
 class Pushed:
     """What a push did. `pulled` is what came in on the way."""
 
-    transactions: int
-    packs: int
-    size_bytes: int
-    handed_over: bool
-    pulled: Pulled
+    transactions: int = 0
+    packs: int = 0
+    size_bytes: int = 0
+    handed_over: bool = False
+    pulled: Pulled = NOTHING
 
 
 def plan(repository: Repository, remote: Remote) -> PushPlan:
@@ -67,28 +69,59 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         ConflictError: the two have different histories.
         UnsupportedError: the remote is not, and cannot now become, the store that takes new entries.
     """
+    repository.take_in_inbox()
+    standing = repository.refresh()
+    check_understood(standing.stopped)
+    if remote.record() is None:
+        if standing.journal is None and not repository.pending.ids():
+            return Pushed()
+        _check_can_begin(repository, remote, None)
     with repository.locks.committing(), remote.committing():
         record = store_record.create(remote.backend)
+        if remote.journal() is None:
+            with remote.beginning():
+                begun = _begin(repository, remote, record, progress) if remote.journal() is None else None
+            if begun is not None:
+                return begun
         theirs = remote.journal()
-        standing = repository.refresh()
-        if theirs is None and standing.journal is None:
-            if not repository.pending.ids():
-                return Pushed(0, 0, 0, False, Pulled(0, 0, ()))
-            theirs = Journal(remote.backend, secrets.token_bytes(NONCE_SIZE))
-            append.append_control(theirs, Tail(0, NO_PREDECESSOR), Control(GENESIS, record.id, remote.url))
         if theirs is None:
-            return _hand_over(repository, remote, record.id, progress)
+            return Pushed()
         pulled = pulling.pull(repository, remote)
         standing = repository.refresh()
+        check_understood(standing.stopped)
         _complete(repository, theirs)
         if standing.authority is None or standing.authority[0] != record.id:
             return _not_the_authority(repository, remote, standing, pulled)
         return _append_pending(repository, remote, theirs, pulled, progress)
 
 
+def _check_can_begin(repository: Repository, remote: Remote, record: StoreRecord | None) -> None:
+    """Refuses to fill an empty remote unless the authority is here, nowhere yet, or handed over to it already."""
+    standing = repository.refresh()
+    if standing.authority is None or repository.is_authority(standing):
+        return
+    if record is None or standing.authority[0] != record.id:
+        raise UnsupportedError(
+            f"the remote '{remote.name}' is empty, and the authority of this history is {standing.authority[1] or 'another store'}",
+            hint="push to the authority; this version cannot fill a second remote",
+        )
+
+
+def _begin(repository: Repository, remote: Remote, record: StoreRecord, progress: Progress) -> Pushed | None:
+    """Gives an empty remote its first entry, or all that are here; the caller holds the remote's `beginning`."""
+    _check_can_begin(repository, remote, record)
+    standing = repository.refresh()
+    if standing.journal is not None:
+        return _hand_over(repository, remote, record, progress)
+    if repository.pending.ids():
+        theirs = Journal(remote.backend, secrets.token_bytes(NONCE_SIZE))
+        append.append_control(theirs, Tail(0, NO_PREDECESSOR), Control(GENESIS, record.id, remote.url))
+    return None
+
+
 def _not_the_authority(repository: Repository, remote: Remote, standing: Standing, pulled: Pulled) -> Pushed:
     if not repository.is_authority(standing) and not repository.pending.ids():
-        return Pushed(0, 0, 0, False, pulled)
+        return Pushed(pulled=pulled)
     where = "this repository" if repository.is_authority(standing) else (standing.authority or (b"", "?"))[1]
     raise UnsupportedError(
         f"the remote '{remote.name}' holds a copy of a history whose authority is {where}; new entries go there",
@@ -100,7 +133,8 @@ def _append_pending(
     repository: Repository, remote: Remote, theirs: Journal, pulled: Pulled, progress: Progress
 ) -> Pushed:
     packs = size = 0
-    envelopes = repository.pending.in_order()
+    parked = set(repository.view().parked())  # they wait for others, here as there (RULES B3)
+    envelopes = [envelope for envelope in repository.pending.in_order() if envelope.id not in parked]
     if envelopes:
         packs, size = _send(repository, remote, envelopes, progress)
         append.append_transactions(theirs, local_tail(repository, theirs.id), envelopes)
@@ -108,35 +142,36 @@ def _append_pending(
         pulled = Pulled(
             pulled.entries + after.entries, pulled.transactions, pulled.renumbered + after.renumbered
         )
-    return Pushed(len(envelopes), packs, size, False, pulled)
+    return Pushed(len(envelopes), packs, size, pulled=pulled)
 
 
-def _hand_over(repository: Repository, remote: Remote, identifier: bytes, progress: Progress) -> Pushed:
-    """Makes an empty remote the authority: packs and prefix there, the handover here, and then there (RULES E1)."""
-    repository.take_in_inbox()
+def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, progress: Progress) -> Pushed:
+    """Makes an empty remote the authority: packs there, the handover here, then all entries there (RULES E1).
+
+    The handover comes before the prefix is copied. So whoever is cut off in between left either an empty remote, which
+    the next push begins with, or a journal that names the remote: then anyone who has it finishes. A remote with a
+    prefix and without a handover could not be told from somebody's clone.
+    """
     standing = repository.refresh()
-    if not repository.is_authority(standing):
-        raise UnsupportedError(
-            f"the remote '{remote.name}' is empty, and the authority of this history is {(standing.authority or (b'', '?'))[1]}",
-            hint="push to the authority; this version cannot fill a second remote",
-        )
     assert standing.journal is not None, "the caller has looked"
     envelopes = _history(repository, standing)
     packs, size = _send(repository, remote, envelopes, progress)
     theirs = Journal(remote.backend, standing.journal)
     with repository.locks.appending():
-        fresh = repository.refresh()
-        if fresh.number != standing.number:
-            raise ConflictError("something was committed while the first push was under way", hint="push again")
-        _complete(repository, theirs)
-        append.append_control(
-            Journal(repository.backend, standing.journal),
-            Tail(fresh.number, fresh.hash),
-            Control(HANDOVER, identifier, remote.url),
-        )
+        latest = repository.refresh()
+        if repository.is_authority(latest):
+            if latest.number != standing.number:  # committed meanwhile
+                envelopes = _history(repository, latest)
+                more, more_size = _send(repository, remote, envelopes, progress)
+                packs, size = packs + more, size + more_size
+            append.append_control(
+                Journal(repository.backend, standing.journal),
+                Tail(latest.number, latest.hash),
+                Control(HANDOVER, record.id, remote.url),
+            )
     _complete(repository, theirs)
     repository.refresh()
-    return Pushed(len(envelopes), packs, size, True, Pulled(0, 0, ()))
+    return Pushed(len(envelopes), packs, size, handed_over=True)
 
 
 def _complete(repository: Repository, theirs: Journal) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlvc import atomic_file
 from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import RemoteError, UnsupportedError
@@ -57,13 +58,30 @@ class Remote:
     @contextmanager
     def committing(self) -> Iterator[None]:
         """Keeps the remote's own gc from deleting while this process adds to it, where the remote is a folder."""
-        if isinstance(self.backend, LocalBackend):
-            folder = self.backend.root / "locks"
-            folder.mkdir(parents=True, exist_ok=True)
-            with StoreLocks(folder).committing():
+        with self._locks() as locks:
+            if locks is None:
                 yield
+            else:
+                with locks.committing():
+                    yield
+
+    @contextmanager
+    def beginning(self) -> Iterator[None]:
+        """Held by a first push, so that two at once do not begin two histories in one folder."""
+        with self._locks() as locks:
+            if locks is None:
+                yield
+            else:
+                with locks.appending():
+                    yield
+
+    @contextmanager
+    def _locks(self) -> Iterator[StoreLocks | None]:
+        if isinstance(self.backend, LocalBackend):
+            atomic_file.make_folder(self.backend.root / "locks")
+            yield StoreLocks(self.backend.root / "locks")
         else:
-            yield
+            yield None
 
     @property
     def index(self) -> PackIndexCache:

@@ -63,10 +63,10 @@ def read(root: Path) -> Pins:
 def parse(text: str, what: str) -> Pins:
     """Returns the pins in a lock file's text; errors as `read`."""
     pins: Pins = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a path may hold what Unicode takes for a line end
         if not line or line.startswith("#"):
             continue
-        if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        if line.startswith(("<<<<<<<", "=======", ">>>>>>>")) and "\t" not in line:
             raise ConflictError(
                 f"{what} holds conflict markers of a Git merge, at line {number}",
                 hint="keep one line of each path, then run the command again",

@@ -15,7 +15,9 @@ from mlvc.workspace import configuration
 
 STORE_VARIABLE = "MLVC_DIR"
 _IN_GIT = "mlvc"
-_ELSEWHERE = ".mlvc"
+ELSEWHERE = ".mlvc"
+"""Where a repository outside of Git keeps its store."""
+
 _POINTER = "store: "
 
 
@@ -55,11 +57,17 @@ def locate(start: Path, environment: Mapping[str, str]) -> Location | None:
     if named:
         return Location(checkout.root if checkout else start, (start / named).resolve(), checkout)
     if checkout is not None:
+        for folder in (start, *start.parents):
+            if folder == checkout.root:
+                break
+            inner = Location(folder, follow_pointer(folder / ELSEWHERE), None)
+            if inner.exists:  # a clone made inside of somebody's Git checkout is nearer
+                return inner
         found = Location(checkout.root, follow_pointer(checkout.common_dir / _IN_GIT), checkout)
         return found if found.exists or found.is_expected else None
     for folder in (start, *start.parents):
-        if (folder / _ELSEWHERE).exists() or (folder / configuration.FILE_NAME).is_file():
-            return Location(folder, follow_pointer(folder / _ELSEWHERE), None)
+        if (folder / ELSEWHERE).exists() or (folder / configuration.FILE_NAME).is_file():
+            return Location(folder, follow_pointer(folder / ELSEWHERE), None)
     return None
 
 
@@ -82,7 +90,7 @@ def propose(start: Path, environment: Mapping[str, str], store: Path | None) -> 
 
 
 def _default(root: Path, checkout: Checkout | None) -> Path:
-    return checkout.common_dir / _IN_GIT if checkout else root / _ELSEWHERE
+    return checkout.common_dir / _IN_GIT if checkout else root / ELSEWHERE
 
 
 def follow_pointer(path: Path) -> Path:
@@ -106,7 +114,7 @@ def store_within(folder: Path) -> Path:
     """Returns the store that a folder is or holds, as a remote's URL may name either."""
     if (folder / store_record.KEY).is_file():
         return folder
-    for inner in (folder / ".git" / _IN_GIT, folder / _ELSEWHERE):
+    for inner in (folder / ".git" / _IN_GIT, folder / ELSEWHERE):
         found = follow_pointer(inner)
         if (found / store_record.KEY).is_file():
             return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlvc.errors import ConflictError
 from mlvc.fold.questions import Member, View
@@ -16,10 +16,12 @@ from mlvc.format.ids import FileDigest, RecordId, RunId, VersionId
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
 from mlvc.format.operations import Collection, Move, Operation, Publish, TagAdd
 from mlvc.format.record import kind_of
-from mlvc.objects.ingest import StoredFile
 from mlvc.repository.commit import Commit
 from mlvc.working_tree.stat_cache import now_ns
 from mlvc.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlvc.objects.ingest import StoredFile
 
 
 class TypeClashError(ConflictError, ValueError):

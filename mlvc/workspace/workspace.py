@@ -40,10 +40,10 @@ class Workspace:
         progress: hears of long work.
     """
 
-    def __init__(self, location: Location, environment: Mapping[str, str]) -> None:
+    def __init__(self, location: Location, environment: Mapping[str, str] | None = None) -> None:
         self.root = location.root
         self.checkout = location.checkout
-        self.environment = environment
+        self.environment = os.environ if environment is None else environment
         self.progress: Progress = SILENT
         self.settings = configuration.read(location.root)
         self.repository = Repository(location.store)

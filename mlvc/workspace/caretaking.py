@@ -1,0 +1,97 @@
+"""Looking after a workspace's repository: gc, which spares what pins and runs need, and fsck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from mlvc.maintenance import checking, collecting, healing
+from mlvc.maintenance.checking import Report
+from mlvc.maintenance.collecting import GcPlan
+from mlvc.objects.store import Wanted
+from mlvc.progress import Progress
+from mlvc.repository.repository import Repository
+from mlvc.runs import event_log, live_run
+from mlvc.sync import fetching
+from mlvc.sync.remote import Remote
+from mlvc.workspace import exchanging, pinning
+from mlvc.workspace.workspace import Workspace
+
+
+def gc(workspace: Workspace, *, grace_s: float, dry_run: bool) -> GcPlan:
+    """Drops the packs in which nothing is needed any more.
+
+    Args:
+        workspace: whose store is cleared; pins of all its worktrees keep their versions.
+        grace_s: how long what was deleted or undone can still be brought back, in seconds.
+        dry_run: only say what would go.
+
+    Raises:
+        ConflictError: commits are under way; nothing was deleted.
+        DamageError: what is needed cannot be told; nothing was deleted.
+    """
+    if dry_run:
+        return collecting.plan(workspace.repository, pinning.kept_versions(workspace), grace_s)
+    return collecting.collect(workspace.repository, lambda: pinning.kept_versions(workspace), grace_s)
+
+
+def fsck(workspace: Workspace, *, repair: bool) -> Report:
+    """Proves everything that holds truth; with `repair`, heals what a remote or another copy can heal.
+
+    Returns:
+        What is wrong now (after a repair: still), and what was repaired.
+    """
+    repository, progress = workspace.repository, workspace.progress
+    remotes = exchanging.all_remotes(workspace)
+    sources = [_RemoteSource(repository, remote, progress) for remote in remotes if remote.record() is not None]
+    try:
+        kept = list(pinning.kept_versions(workspace))
+        report = checking.check(repository, sources, kept, progress, more=_reads_of_runs(workspace))
+        if not repair or report.is_clean:
+            return report
+        healing.repair(repository, sources, report, kept)
+        again = checking.check(repository, sources, kept, progress, more=_reads_of_runs(workspace))
+        again.repaired = report.repaired
+        return again
+    finally:
+        for remote in remotes:
+            remote.close()
+
+
+class _RemoteSource:
+    """A remote as the check and the repair see it."""
+
+    def __init__(self, repository: Repository, remote: Remote, progress: Progress) -> None:
+        self.name = remote.name
+        self._repository = repository
+        self._remote = remote
+        self._progress = progress
+        self._is_listed = False
+
+    def holds(self, wanted: list[Wanted]) -> set[Wanted]:
+        if not self._is_listed:
+            self._remote.index.refresh(force=True)
+            self._is_listed = True
+        return {item for item in wanted if self._remote.index.find(*item)}
+
+    def bring(self, wanted: list[Wanted]) -> None:
+        with self._repository.locks.committing():
+            fetching.fetch(self._repository.objects, self._remote, wanted, self._progress)
+
+    def entry(self, journal: bytes, number: int) -> bytes | None:
+        theirs = self._remote.journal()
+        return theirs.read_bytes(number) if theirs is not None and theirs.id == journal else None
+
+
+def _reads_of_runs(workspace: Workspace) -> Iterator[Callable[[], object]]:
+    """Yields reads of the files of runs under way, which hold truth that no journal has yet."""
+    for live in live_run.list_live(workspace.runs_folder):
+        yield live.beginning
+        for path in live.log_paths():
+            yield partial(_read_log, path)
+
+
+def _read_log(path: Path) -> None:
+    for _ in event_log.read(path):
+        continue

@@ -1,0 +1,254 @@
+"""A workspace and its remotes: pushing, pulling, fetching, cloning, and bringing data when it is wanted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlvc import atomic_file
+from mlvc.backend.local import LocalBackend
+from mlvc.errors import RemoteError, UsageError
+from mlvc.fold.questions import Publication
+from mlvc.format.transaction import Need
+from mlvc.objects import closure
+from mlvc.objects.store import Wanted
+from mlvc.repository import store_record
+from mlvc.repository.repository import Repository
+from mlvc.sync import fetching, pulling, pushing
+from mlvc.sync.pulling import Pulled
+from mlvc.sync.pushing import Pushed, PushPlan
+from mlvc.sync.remote import Remote, check_scheme, local_folder
+from mlvc.working_tree import lock_file
+from mlvc.workspace import configuration, contents, locating, resolving
+from mlvc.workspace.locating import Location
+from mlvc.workspace.remotes import (
+    AddedRemote,
+    RemoteLine,
+    add_remote,
+    all_remotes,
+    open_remote,
+    opened,
+    remote_at,
+    remotes,
+    remove_remote,
+)
+from mlvc.workspace.workspace import Workspace
+
+__all__ = [
+    "AddedRemote",
+    "Fetched",
+    "Pulled",
+    "PushPlan",
+    "Pushed",
+    "RemoteLine",
+    "add_remote",
+    "all_remotes",
+    "attach_lazy_fetch",
+    "clone",
+    "fetch",
+    "open_remote",
+    "pull",
+    "push",
+    "push_plan",
+    "remotes",
+    "remove_remote",
+]
+
+CLONED_FROM = "origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch brought: names and history, and bytes of data."""
+
+    pulled: Pulled
+    bytes: int
+
+
+def push(workspace: Workspace, name: str | None = None) -> Pushed:
+    """Sends what is pending to a remote; errors as `pushing.push`."""
+    with opened(workspace, name) as remote:
+        folder = local_folder(remote.url)
+        if not folder.parent.is_dir():
+            raise RemoteError(
+                f"the folder {folder} of the remote '{remote.name}' cannot be reached", hint="is its disk mounted?"
+            )
+        return pushing.push(workspace.repository, remote, workspace.progress)
+
+
+def push_plan(workspace: Workspace, name: str | None = None) -> PushPlan:
+    """Returns what `push` would send; changes nothing."""
+    with opened(workspace, name) as remote:
+        return pushing.plan(workspace.repository, remote)
+
+
+def pull(workspace: Workspace, name: str | None = None) -> Pulled:
+    """Brings what others pushed, without data; errors as `pulling.pull`."""
+    with opened(workspace, name) as remote:
+        return pulling.pull(workspace.repository, remote, workspace.progress)
+
+
+def fetch(workspace: Workspace, references: list[str], name: str | None = None) -> Fetched:
+    """Pulls, and brings data into local packs, for working offline; writes no files.
+
+    Args:
+        workspace: where.
+        references: versions; none means those that `mlvc.lock` pins.
+        name: of the remote; None is the upstream.
+
+    Raises:
+        NotFoundError: a version is not known, or its data is neither here nor at any remote.
+    """
+    pulled = pull(workspace, name)
+    with workspace.repository.reading() as view:
+        if references:
+            versions = [resolving.version(workspace, view, reference).version for reference in references]
+        else:
+            versions = list(dict.fromkeys(pin.version for pin in lock_file.read(workspace.root).values()))
+        needs = [_need_of(contents.publication(view, version)) for version in versions]
+    objects = workspace.repository.objects
+    wanted = list(dict.fromkeys(item for need in needs for item in closure.everything(objects, need)))
+    missing = objects.missing(wanted)
+    with opened(workspace, name) as remote, workspace.repository.locks.committing():
+        size = fetching.fetch(objects, remote, missing, workspace.progress)
+    objects.ensure(missing)  # another remote may hold what this one lacks
+    return Fetched(pulled, size)
+
+
+def _need_of(said: Publication) -> Need:
+    return Need("artifact", said.manifest, said.recipes or b"")
+
+
+# -- cloning --------------------------------------------------------------------------------------------------------
+
+
+def clone(source: str, dest: Path | None = None, environment: Mapping[str, str] | None = None) -> tuple[Workspace, Pulled]:
+    """Makes a repository of what a folder's store holds: names, history and run records; data comes when it is wanted.
+
+    Of a Git checkout, only the mlvc store is cloned. All or nothing: after a failure, `dest` is as it was.
+
+    Args:
+        source: a store's folder, or a repository that holds one; it becomes the remote `origin`.
+        dest: a new or empty folder; by default named after the source, in the current folder.
+        environment: the variables of this process, or of a test.
+
+    Raises:
+        UsageError: `dest` holds something.
+        RemoteError: there is no store at `source`.
+    """
+    check_scheme(source)
+    folder = Path(os.path.abspath(local_folder(source).expanduser()))
+    store = LocalBackend(locating.store_within(folder))
+    if store_record.read(store) is None:
+        raise RemoteError(f"{folder} holds no mlvc store", hint="name a repository, or a folder that was pushed to")
+    dest = Path(os.path.abspath(dest if dest is not None else _default_name(folder)))
+    was_there = dest.is_dir()
+    if dest.exists() and (not was_there or any(dest.iterdir())):
+        raise UsageError(f"{dest} exists and is not empty", hint="name a new folder to clone into")
+    try:
+        workspace, pulled = _cloned(folder, dest, environment)
+    except BaseException:
+        _remove_clone(dest, was_there=was_there)
+        raise
+    return workspace, pulled
+
+
+def _cloned(source: Path, dest: Path, environment: Mapping[str, str] | None) -> tuple[Workspace, Pulled]:
+    location = Location(dest, dest / locating.ELSEWHERE, None)  # of its own, also inside of somebody's Git checkout
+    Repository.create(location.store).close()
+    atomic_file.replace(location.store / ".gitignore", b"*\n")
+    configuration.put(dest, f"remotes.{CLONED_FROM}.url", str(source))
+    configuration.put(dest, "upstream", CLONED_FROM)
+    workspace = Workspace(location, environment)
+    try:
+        pulled = pull(workspace)
+        project = workspace.repository.view().project()
+        if project is not None:
+            configuration.put(dest, "project", project)
+        workspace.reload_settings()
+        attach_lazy_fetch(workspace)
+    except BaseException:
+        workspace.close()
+        raise
+    return workspace, pulled
+
+
+def _default_name(source: Path) -> Path:
+    """Returns what a clone is called: as its source, without `.git` or `.mlvc`."""
+    while source.name in (".git", ".mlvc", "mlvc") and source.parent.name:
+        if source.name == "mlvc" and source.parent.name != ".git":
+            break
+        source = source.parent
+    return Path(source.name.removesuffix(".git").removesuffix(".mlvc"))
+
+
+def _remove_clone(dest: Path, *, was_there: bool) -> None:
+    """Takes away what a failed clone made."""
+    if not dest.is_dir():
+        return
+    if not was_there:
+        shutil.rmtree(dest)
+        return
+    for inner in dest.iterdir():
+        if inner.is_dir():
+            shutil.rmtree(inner)
+        else:
+            inner.unlink()
+
+
+# -- lazy fetching --------------------------------------------------------------------------------------------------
+
+
+def attach_lazy_fetch(workspace: Workspace) -> None:
+    """Makes reads of what is not here ask the remotes, the upstream first; none is opened before that."""
+    lazy = _LazyFetch(workspace)
+    workspace.repository.objects.fetch = lazy.fetch
+
+
+class _LazyFetch:
+    """Remotes opened when something is first wanted of them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._opened: dict[str, Remote] = {}
+        self._lock = threading.Lock()
+
+    def fetch(self, wanted: list[Wanted]) -> None:
+        """Brings what it can find into local packs.
+
+        Raises:
+            RemoteError: a remote cannot be reached, and no other has all of it.
+        """
+        repository = self._workspace.repository
+        problems: list[RemoteError] = []
+        with self._lock:  # several threads read at once; what one brings, another need not
+            missing = repository.objects.missing(wanted)
+            for remote in self._remotes():
+                if not missing:
+                    return
+                try:
+                    with repository.locks.committing():  # gc must not take the pack being written for a crash's leftover
+                        fetching.fetch(repository.objects, remote, missing, self._workspace.progress)
+                except RemoteError as error:
+                    problems.append(error)
+                missing = repository.objects.missing(missing)
+        if missing and problems:
+            raise problems[0]
+
+    def _remotes(self) -> Iterable[Remote]:
+        settings = self._workspace.settings
+        for name in sorted(settings.remotes, key=lambda name: name != settings.upstream):
+            url = settings.remotes[name]
+            if url not in self._opened:
+                self._opened[url] = remote_at(self._workspace, name, url)
+            yield self._opened[url]
+
+    def close(self) -> None:
+        """Closes the remotes."""
+        for remote in self._opened.values():
+            remote.close()
+        self._opened.clear()

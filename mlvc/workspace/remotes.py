@@ -1,0 +1,194 @@
+"""Which remotes a workspace has: naming, trying out, forgetting and opening them.
+
+Only folders can be remotes now. When others come, a remote from a tracked `mlvc.toml` is contacted only after this
+user trusted it once; a folder that the user can open anyway needs no such trust.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlvc import atomic_file
+from mlvc.backend.local import LocalBackend
+from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
+from mlvc.format.names import MAX_NAME
+from mlvc.journal.entries import Journal
+from mlvc.sync.remote import Remote, check_scheme, local_folder
+from mlvc.workspace import configuration, locating
+from mlvc.workspace.workspace import Workspace
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
+_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*@")
+_PROBE = b"create-if-absent and ranged reads"
+_STORE_PARTS = {"store", "journal", "packs", "pending", "labels", "locks", "cache", "runs", ".gitignore"}
+
+
+@dataclass(frozen=True, slots=True)
+class AddedRemote:
+    """A remote that was added, and what was found there."""
+
+    name: str
+    url: str
+    is_upstream: bool
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteLine:
+    """A remote as it is listed."""
+
+    name: str
+    url: str
+    is_upstream: bool
+
+
+def remotes(workspace: Workspace) -> list[RemoteLine]:
+    """Returns the remotes in the order of `mlvc.toml`."""
+    settings = workspace.settings
+    return [RemoteLine(name, url, name == settings.upstream) for name, url in settings.remotes.items()]
+
+
+def remove_remote(workspace: Workspace, name: str) -> None:
+    """Forgets a remote; what it holds stays. NotFoundError when there is none of that name."""
+    url_of(workspace, name)
+    configuration.put(workspace.root, f"remotes.{name}", None)
+    if configuration.read_raw(workspace.root).get("upstream") == name:
+        configuration.put(workspace.root, "upstream", None)
+    workspace.reload_settings()
+
+
+def url_of(workspace: Workspace, name: str | None) -> tuple[str, str]:
+    """Returns name and URL of a remote, of the upstream when `name` is None; NotFoundError when there is none."""
+    settings = workspace.settings
+    wanted = name or settings.upstream
+    if wanted is None:
+        raise NotFoundError("this repository has no remote", hint="'mlvc remote add origin FOLDER' adds one")
+    if wanted not in settings.remotes:
+        known = ", ".join(settings.remotes)
+        hint = f"its remotes are: {known}" if known else f"'mlvc remote add {wanted} FOLDER' adds it"
+        raise NotFoundError(f"this repository has no remote '{wanted}'", hint=hint)
+    return wanted, settings.remotes[wanted]
+
+
+# -- adding one -----------------------------------------------------------------------------------------------------
+
+
+def add_remote(workspace: Workspace, name: str, url: str) -> AddedRemote:
+    """Writes a remote into `mlvc.toml`, once the place is known to be usable. The first one is the upstream.
+
+    Raises:
+        InvalidNameError: the name cannot be a remote's.
+        UsageError: the name is taken, the URL holds a password, or the folder is something else than a place for a store.
+        UnsupportedError: this version cannot open such a URL.
+        RemoteError: the folder cannot be used.
+    """
+    if not _NAME.match(name) or len(name) > MAX_NAME:
+        raise InvalidNameError(f"a remote's name has letters, digits, '_' and '-', found {name!r}")
+    if name in workspace.settings.remotes:
+        raise UsageError(
+            f"there is a remote '{name}' already: {workspace.settings.remotes[name]}", hint=f"'mlvc remote rm {name}' forgets it"
+        )
+    if _CREDENTIALS.match(url):
+        raise UsageError("the URL holds a user name or password, and mlvc.toml is for everyone", hint="leave it out")
+    check_scheme(url)
+    folder = Path(os.path.abspath(local_folder(url).expanduser()))
+    says = _try_out(workspace, remote_at(workspace, name, str(folder)), folder)
+    is_upstream = not workspace.settings.remotes
+    configuration.put(workspace.root, f"remotes.{name}.url", str(folder))
+    if is_upstream:
+        configuration.put(workspace.root, "upstream", name)
+    workspace.reload_settings()
+    return AddedRemote(name, str(folder), is_upstream, says)
+
+
+def _try_out(workspace: Workspace, remote: Remote, folder: Path) -> str:
+    """Returns what there is at a folder, which is made if need be; refuses one that cannot hold, or is not for, a store."""
+    store = local_folder(remote.url)
+    if store == workspace.repository.path:
+        raise UsageError(f"{folder} is this repository itself", hint="name another folder")
+    if store.exists() and not store.is_dir():
+        raise UsageError(f"{store} is a file, expected a folder")
+    record = remote.record()
+    if record is None and store.is_dir():
+        foreign = sorted(p.name for p in store.iterdir() if p.name not in _STORE_PARTS and not p.name.startswith("."))
+        if foreign:
+            raise UsageError(
+                f"{store} holds other things ('{foreign[0]}') and no mlvc store", hint="name an empty folder, or a new one"
+            )
+    problem = _probe(store)
+    if problem is not None and record is None:
+        raise RemoteError(f"{store} cannot be a remote: {problem}", hint="name a folder on a disk that you may write to")
+    note = "" if problem is None else f"; it can be pulled from, not pushed to: {problem}"
+    return _contents(workspace, remote.journal()) + note
+
+
+def _probe(store: Path) -> str | None:
+    """Returns why a folder cannot take entries, or None: a second create must be refused, a range must be read."""
+    backend = LocalBackend(store)
+    key = f"{atomic_file.TEMPORARY_PREFIX}probe-{secrets.token_hex(8)}"
+    try:
+        created = backend.create(key, _PROBE)
+        again = backend.create(key, b"another")
+        part = backend.read_range(key, 7, 9)
+        backend.delete(key)
+    except LocalFileError as error:
+        return error.message
+    if not created or again or part != _PROBE[7:16]:
+        return "its disk overwrites what is there when a file is created anew"
+    return None
+
+
+def _contents(workspace: Workspace, theirs: Journal | None) -> str:
+    if theirs is None:
+        return "empty; the first push begins its history"
+    count = sum(1 for _ in theirs.backend.keys(f"journal/{theirs.id.hex()}/"))
+    entries = f"{count:,} journal {'entry' if count == 1 else 'entries'}"
+    ours = workspace.repository.refresh().journal
+    if ours is None:
+        return f"holds {entries}; 'mlvc pull' brings them"
+    if ours != theirs.id:
+        return f"holds another history than this repository ({entries}); the two cannot be joined by this version"
+    return f"holds {entries} of this history"
+
+
+# -- opening them ---------------------------------------------------------------------------------------------------
+
+
+def open_remote(workspace: Workspace, name: str | None = None) -> Remote:
+    """Opens a remote, the upstream when `name` is None.
+
+    Raises:
+        NotFoundError: there is no remote of that name, or none at all.
+        UnsupportedError: its URL is of a kind that this version cannot open.
+    """
+    found, url = url_of(workspace, name)
+    return remote_at(workspace, found, url)
+
+
+def remote_at(workspace: Workspace, name: str, url: str) -> Remote:
+    """Opens what a URL names: a store's folder, or a repository that holds one."""
+    check_scheme(url)
+    folder = workspace.root / local_folder(url).expanduser()  # a relative one is written by hand, and means the root
+    return Remote(name, LocalBackend(locating.store_within(folder)), workspace.repository.path / "cache")
+
+
+def all_remotes(workspace: Workspace) -> list[Remote]:
+    """Opens every remote, the upstream first."""
+    names = sorted(workspace.settings.remotes, key=lambda name: name != workspace.settings.upstream)
+    return [open_remote(workspace, name) for name in names]
+
+
+@contextmanager
+def opened(workspace: Workspace, name: str | None) -> Iterator[Remote]:
+    """Opens a remote for the length of a block; errors as `open_remote`."""
+    remote = open_remote(workspace, name)
+    try:
+        yield remote
+    finally:
+        remote.close()

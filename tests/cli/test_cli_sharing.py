@@ -1,0 +1,83 @@
+"""Push, pull, clone from the command line."""
+
+from pathlib import Path
+
+
+def test_a_clone_has_names_and_history_and_fetches_data_when_it_is_wanted(repository, tmp_path):
+    remote = tmp_path / "remote"
+    assert "upstream" in repository("remote", "add", "origin", str(remote)).out
+    assert "would send" in repository("push", "--dry-run").out
+    repository("push")
+    assert "nothing to push" in repository("push").out
+    repository.go(tmp_path)
+    repository("clone", str(remote), "copy")
+    repository.go(tmp_path / "copy")
+    assert repository.json("show", "m:best")["version"] == "v0"
+    assert not list(Path(".").rglob("packs/data/*.pack"))
+    repository("get", "m:v0")
+    assert Path("artifacts/m:v0/m.h5").read_bytes() == b"one" * 1000
+
+
+def test_numbers_are_provisional_until_pushed_and_renumbering_is_said(repository, tmp_path):
+    remote = tmp_path / "remote"
+    repository("remote", "add", "origin", str(remote))
+    repository("push")
+    work = repository.folder
+    repository.go(tmp_path)
+    repository("clone", str(remote), "copy")
+    repository.go(tmp_path / "copy")
+    repository.write("m.h5", b"theirs")
+    assert repository("add", "m.h5").out.startswith("m:v2~ @")
+    repository.go(work)
+    repository.write("models/m.h5", b"ours")
+    repository("add", "models/m.h5")
+    repository("push")
+    repository.go(tmp_path / "copy")
+    assert "1 change not pushed" in repository("status").out
+    assert "m:v2~ is now v3" in repository("push").out
+    repository.go(work)
+    repository("pull")
+    assert [v["version"] for v in repository.json("ls", "m")] == ["v0", "v1", "v2", "v3"]
+
+
+def test_aliases_moved_apart_are_a_conflict_until_someone_decides(repository, tmp_path):
+    remote = tmp_path / "remote"
+    repository("remote", "add", "origin", str(remote))
+    repository("push")
+    work = repository.folder
+    repository.go(tmp_path)
+    repository("clone", str(remote), "copy")
+    repository.go(tmp_path / "copy")
+    repository("alias", "set", "m:v1", "best")
+    repository.go(work)
+    repository("alias", "rm", "m:best")
+    repository("push")
+    repository.go(tmp_path / "copy")
+    repository("push")
+    assert "conflict:" in repository("status").out
+    repository("alias", "set", "m:v1", "best")
+    assert "conflict:" not in repository("status").out
+
+
+def test_a_git_clone_restores_what_the_lock_pins(repository, tmp_path):
+    remote = tmp_path / "remote"
+    repository("remote", "add", "origin", str(remote))
+    repository("push")
+    repository.git("add", ".")
+    repository.git("commit", "-qm", "x")
+    repository.git("clone", "-q", ".", str(tmp_path / "theirs"))
+    repository.go(tmp_path / "theirs")
+    repository("pull")
+    repository("checkout")
+    assert (repository.folder / "models/m.h5").read_bytes() == b"two" * 2000
+
+
+def test_a_remote_that_is_not_there_is_exit_5(repository, tmp_path):
+    remote = tmp_path / "remote"
+    repository("remote", "add", "origin", str(remote))
+    said = repository("pull", code=5)
+    assert "no mlvc store" in said.err
+
+
+def test_a_cloud_remote_is_refused_with_a_reason(repository):
+    assert "s3" in repository("remote", "add", "origin", "s3://bucket/x", code=2).err
