@@ -1,1 +1,2 @@
-"""The public Python face: `init`, `Run`, `Artifact`, `Api`, in the words that W&B's users know. `mlvc` re-exports it."""
+"""The public Python face: what scripts written for W&B call. `beginning.init` starts a run, `tracked_run.Run` is one,
+`artifacts.Artifact` what it logs and uses, `public_api.Api` reads without recording."""

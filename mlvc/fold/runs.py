@@ -22,7 +22,8 @@ class RunView:
         facts: single values, JSON text or a value record's id; of several heads', the last in fold order.
         config, summary: merged by top-level key.
         tags: sorted.
-        files: name -> (digest, size, recipe).
+        segments: the files of each head that has some, in fold order: name -> (digest, size, recipe). A run that was
+            resumed has several, each with the history since the one before.
         heads: the maximal heads; two when the run was resumed on two clones.
         order: of its first head, for listing.
     """
@@ -34,7 +35,7 @@ class RunView:
     config: dict[str, Any] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
-    files: dict[str, tuple[bytes, int, bytes | None]] = field(default_factory=dict)
+    segments: tuple[dict[str, tuple[bytes, int, bytes | None]], ...] = ()
     heads: tuple[FactId, ...] = ()
     order: int = 0
 
@@ -73,7 +74,7 @@ def run(look: Look, identifier: RunId) -> RunView | None:
     heads = [head for _, head in look.scan(key("head", identifier)) if facts.counts(look, head["id"])]
     if not heads:
         return None
-    merged: dict[str, dict[str, Any]] = {"facts": {}, "config": {}, "summary": {}, "files": {}}
+    merged: dict[str, dict[str, Any]] = {"facts": {}, "config": {}, "summary": {}}
     tags: set[str] = set()
     seen: set[bytes] = set()
     by_id = {head["id"]: head for head in heads}
@@ -95,10 +96,14 @@ def run(look: Look, identifier: RunId) -> RunView | None:
         merged["config"],
         merged["summary"],
         tuple(sorted(tags)),
-        {name: (d, size, recipe) for name, (d, size, recipe) in merged["files"].items()},
+        tuple(_files(head) for head in heads if head.get("files")),
         tuple(FactId(head["id"]) for head in heads if head["id"] not in seen),
         known["order"],
     )
+
+
+def _files(head: Any) -> dict[str, tuple[bytes, int, bytes | None]]:
+    return {name: (digest, size, recipe) for name, (digest, size, recipe) in head["files"].items()}
 
 
 def _tags_seen(by_id: dict[bytes, Any], head: Any) -> set[str]:

@@ -152,14 +152,14 @@ class CachedView:
             standing = replace(self.standing(), stopped=None)  # what stopped it may be gone, or known by now
             if not self._stands_on(standing, journal):
                 self._start_over()
-                if journal is not None and (holes := journal.holes()):
-                    raise DamageError(
-                        f"the journal entry {holes[0]} is missing, later ones are here",
-                        hint="'mlvc fsck --repair' takes it from a remote",
-                    )
                 standing = Standing(journal=journal.id if journal else None)
             elif standing.journal is None and journal is not None:
                 standing = replace(standing, journal=journal.id)
+            if journal is not None and standing.number == 0 and (holes := journal.holes()):
+                raise DamageError(
+                    f"the journal entry {holes[0]} is missing, later ones are here",
+                    hint="'mlvc fsck --repair' takes it from a remote",
+                )
             if journal is not None:
                 standing = self._fold_entries(standing, journal)
             if standing.stopped is None:

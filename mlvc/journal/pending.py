@@ -6,7 +6,7 @@ The same kind of folder is a clone's pending transactions and a carrier's inbox 
 from __future__ import annotations
 
 from mlvc.backend.interface import Backend, KeyMissingError
-from mlvc.errors import DamageError
+from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format import transaction
 from mlvc.format.ids import TransactionId
 from mlvc.format.transaction import Envelope
@@ -55,15 +55,26 @@ class PendingFolder:
         self._backend.delete(self._key(identifier))
 
     def in_order(self) -> list[Envelope]:
-        """Returns all of them, each after those that its `after` names, equal ones by id."""
+        """Returns all of them, each after those that its `after` names, equal ones by id.
+
+        Those that a newer mlvc made stand as late as those that come after them allow.
+        """
         envelopes = {e.id: e for i in self.ids() if (e := self.read(i)) is not None}
-        after = {i: set(transaction.decode(e.data).after) & envelopes.keys() for i, e in envelopes.items()}
+        after: dict[TransactionId, set[TransactionId]] = {}
+        unknown: list[TransactionId] = []
+        for identifier in sorted(envelopes):
+            try:
+                after[identifier] = set(transaction.decode(envelopes[identifier].data).after) & envelopes.keys()
+            except NewerFormatError:
+                unknown.append(identifier)
         ordered: list[Envelope] = []
-        while after:
+        while after or unknown:
             ready = sorted(i for i, needed in after.items() if not needed)
+            if not ready:
+                ready, unknown = unknown, []
             for identifier in ready:
                 ordered.append(envelopes[identifier])
-                del after[identifier]
+                after.pop(identifier, None)
             for needed in after.values():
                 needed.difference_update(ready)
         return ordered

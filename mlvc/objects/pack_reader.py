@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlvc.backend.interface import Backend, KeyMissingError
-from mlvc.errors import DamageError
+from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format import chunk, pack
 from mlvc.format.pack import PackIndex, PackName, Slot
 
@@ -55,6 +55,7 @@ def check_whole(backend: Backend, name: PackName) -> list[tuple[Slot, DamageErro
 
     Raises:
         DamageError: header, index or trailer are damaged, or bytes outside all slots are.
+        NewerFormatError: every bit is as it was written, by a newer mlvc.
     """
     import blake3
 
@@ -68,12 +69,17 @@ def check_whole(backend: Backend, name: PackName) -> list[tuple[Slot, DamageErro
     proof = blake3.blake3()
     for at in range(0, body_size, chunk.MAX_SIZE):
         proof.update(backend.read_range(name.key, at, min(chunk.MAX_SIZE, body_size - at)))
+    is_proven = proof.digest() == trailer.body_digest
     damaged = []
     for slot in index:
         try:
             read_slot(backend, name, slot)
         except DamageError as error:
             damaged.append((slot, error))
-    if not damaged and proof.digest() != trailer.body_digest:
+        except NewerFormatError as error:  # or a flipped bit of the encoding byte
+            if is_proven:
+                raise NewerFormatError(f"the pack {name.key}: {error.message}", hint=error.hint) from error
+            damaged.append((slot, DamageError(error.message)))
+    if not damaged and not is_proven:
         raise DamageError(f"the pack {name.key} is damaged between its chunks, or in how one is compressed")
     return damaged

@@ -9,7 +9,7 @@ import blake3
 
 from mlvc.backend.interface import KeyMissingError
 from mlvc.backend.local import LocalBackend
-from mlvc.errors import DamageError, NotFoundError
+from mlvc.errors import DamageError, NewerFormatError, NotFoundError
 from mlvc.format import recipe as recipes
 from mlvc.format.ids import ChunkId, FileDigest, ManifestId, RecordId, short
 from mlvc.format.manifest import Manifest
@@ -93,15 +93,19 @@ class ObjectStore:
         raise _not_here([(identifier, code)])
 
     def _read_local(self, identifier: bytes, code: int) -> tuple[bytes | None, DamageError | None]:
-        damage = None
+        damage = newer = None
         for place in self.index.find(identifier, code):
             try:
                 return pack_reader.read_slot(self.backend, place.pack, place.slot), None
+            except NewerFormatError as error:
+                newer = error  # another copy may be stored in a way that is known
             except KeyMissingError:
                 self.index.remove([place.pack])
             except DamageError as error:
                 self.index.mark_damaged(place)
                 damage = DamageError(f"the pack {place.pack.key} is damaged: {error.message}")
+        if newer is not None:
+            raise newer
         return None, damage
 
     def read_chunk(self, identifier: ChunkId) -> bytes:

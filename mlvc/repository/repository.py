@@ -68,11 +68,10 @@ class Repository:
         """Makes a store, or opens the one that is there."""
         for folder in (path, *(path / name for name in _FOLDERS)):
             atomic_file.make_folder(folder)
+        # Also where they were there: a process killed while making them may have left names that no one made durable.
+        for folder in (path / "packs", path, path.parent):
+            atomic_file.sync_folder(folder)
         store_record.create(LocalBackend(path))
-        # A process that was killed while making them may have left names that no one made durable: a later commit syncs
-        # only the folder that it writes in.
-        atomic_file.sync_folder(path)
-        atomic_file.sync_folder(path.parent)
         return Repository(path)
 
     # -- reading ----------------------------------------------------------------------------------------------------
@@ -151,6 +150,8 @@ class Repository:
         with self.locks.appending():
             standing = self.refresh()
             check_understood(standing.stopped)
+            if standing.number == 0:  # the first to commit makes the store's own name durable, whoever made the store
+                atomic_file.sync_folder(self.path)
             if self.is_authority(standing):
                 self._append(standing, envelopes)
             else:

@@ -216,6 +216,11 @@ def state_of(live: LiveRun, recorded: Recorded) -> str:
     here = socket.gethostname()
     if any(writer.host != here for writer in recorded.writers):
         return events.UNKNOWN
-    if recorded.ends:
-        return recorded.ends[-1][0]
-    return events.CRASHED
+    return state_of_dead(recorded)[0]
+
+
+def state_of_dead(recorded: Recorded) -> tuple[str, int]:
+    """Returns state and exit code of a run that no process holds: the worst that its writers said, crashed if one said nothing."""
+    if not recorded.ends:
+        return events.CRASHED, 1
+    return max(((state, code) for state, code, _ in recorded.ends), key=lambda end: (end[1] != 0, end[0] != events.FINISHED))

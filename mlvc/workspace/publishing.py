@@ -12,7 +12,7 @@ from mlvc.fold.questions import Member, View
 from mlvc.format import manifest as manifests
 from mlvc.format import names, operations
 from mlvc.format import recipe as recipes
-from mlvc.format.ids import FileDigest, RecordId, RunId, VersionId
+from mlvc.format.ids import FileDigest, RecordId, RunId, TransactionId, VersionId
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
 from mlvc.format.operations import Collection, Move, Operation, Publish, TagAdd
 from mlvc.format.record import kind_of
@@ -71,6 +71,7 @@ class Published:
         is_new: whether it got a number just now; False when equal content was there.
         files, size_bytes: of the version.
         new_bytes: stored bytes that were not here before.
+        transaction: what said so.
     """
 
     member: Member
@@ -78,10 +79,24 @@ class Published:
     files: int
     size_bytes: int
     new_bytes: int
+    transaction: TransactionId
 
 
 Extra = Callable[[Commit, View], Sequence[Operation]]
 """Gives operations that go before the publication in the same transaction, such as the run's head."""
+
+
+_MODEL_SUFFIXES = frozenset((".pt", ".safetensors", ".h5", ".keras", ".gguf", ".onnx"))
+
+
+def type_for(path: Path) -> str:
+    """Returns the type that a file's suffix stands for: `model` for the usual model formats, else `dataset`."""
+    return "model" if path.suffix.lower() in _MODEL_SUFFIXES else "dataset"
+
+
+def type_for_entries(paths: Iterable[str]) -> str:
+    """Returns `model` when one of an artifact's files has a model's suffix, else `dataset`."""
+    return "model" if any(type_for(Path(path)) == "model" for path in paths) else "dataset"
 
 
 def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra | None = None) -> Published:
@@ -130,7 +145,7 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
     assert member is not None, "it was published a moment ago"
     assert commit.written is not None, "the block ended well"
     size = sum(entry.size for entry in entries)
-    return Published(member, not was_known, len(entries), size, commit.written.new_bytes)
+    return Published(member, not was_known, len(entries), size, commit.written.new_bytes, commit.written.transaction)
 
 
 def check_type(view: View, draft: Draft) -> None:

@@ -104,7 +104,7 @@ def push_command(remote: str | None, dry_run: bool) -> None:  # noqa: FBT001
         lines.append("nothing to push")
     if done.handed_over:
         lines.append("the remote confirms version numbers from now on")
-    data = {
+    report: dict[str, Any] = {
         "transactions": done.transactions,
         "packs": done.packs,
         "size_bytes": done.size_bytes,
@@ -112,7 +112,7 @@ def push_command(remote: str | None, dry_run: bool) -> None:  # noqa: FBT001
         "pulled": done.pulled.transactions,
         "renumbered": renumbered,
     }
-    output.result(data, lines)
+    output.result(report, lines)
 
 
 @click.command("pull", epilog="Example: mlvc pull")

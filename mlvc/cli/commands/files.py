@@ -184,7 +184,7 @@ def checkout_command(what: tuple[str, ...], force: bool) -> None:  # noqa: FBT00
         with workspace.repository.reading() as view:
             label = resolving.display_version(workspace, view, pin.version)
         lines = [f"{pin.path} holds {label}: {_checked_out(done)}"]
-        pins = [pin]
+        pins = (pin,)
     data = {
         "pins": [{"path": pin.path, "id": pin.version.hex()} for pin in pins],
         "written": done.written,

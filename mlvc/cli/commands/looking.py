@@ -131,8 +131,8 @@ def show_command(what: str, patch: bool, console: bool) -> None:  # noqa: FBT001
             _show_version(workspace, view, found)
             return
         if patch or console:
-            data = (run_questions.patch if patch else run_questions.console)(workspace, view, found)
-            click.get_binary_stream("stdout").write(data)
+            kept: bytes = run_questions.patch(workspace, view, found) if patch else run_questions.console(workspace, view, found)
+            click.get_binary_stream("stdout").write(kept)
             return
         run = run_questions.describe(workspace, view, found)
         used = [{"name": u.name or resolving.display_version(workspace, view, u.version), "id": u.version.hex()} for u in view.inputs(found)]

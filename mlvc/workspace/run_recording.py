@@ -1,0 +1,369 @@
+"""Recording runs: begun under a claimed label, logged durably while they go, sealed into the journal when they end or die."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+
+from typing import Any
+
+import msgpack
+
+from mlvc.errors import ConflictError, UsageError
+from mlvc.fold.questions import Member, View
+from mlvc.format import names
+from mlvc.format.ids import FactId, RunId, VersionId, short
+from mlvc.format.operations import Edge, Operation, RunHead
+from mlvc.repository.commit import Commit
+from mlvc.runs import events, labels, live_run, surroundings
+from mlvc.runs.events import Recorded
+from mlvc.runs.live_run import Beginning, LiveRun, RunWriter
+from mlvc.workspace import publishing, registry, run_questions
+from mlvc.workspace.publishing import Draft, Published
+from mlvc.workspace.workspace import Workspace
+
+ALLOW, MUST, NEVER = "allow", "must", "never"
+
+_active: weakref.WeakSet[ActiveRun] = weakref.WeakSet()
+
+
+def _let_go_in_child() -> None:
+    for active in list(_active):
+        active.forget_in_child()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def begin(
+    workspace: Workspace,
+    *,
+    project: str,
+    label: str | None = None,
+    name: str | None = None,
+    resume: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | None = None,
+    tags: Sequence[str] = (),
+) -> ActiveRun:
+    """Begins a run, takes up an ended one again, or joins one under way.
+
+    Args:
+        workspace: where it is recorded.
+        project: where it belongs.
+        label: what users know as its id; None for a new one.
+        name: for people; None for a made-up one.
+        resume: `must` exist, `never` exist, or either.
+        facts: job_type, group, notes and the like, JSON values.
+        config: as given at the start.
+        tags: of the run.
+
+    Raises:
+        UsageError: `resume` is not met.
+        ConflictError: the label names two runs.
+    """
+    names.check_project(project)
+    seal_crashed(workspace)
+    view = workspace.repository.view()
+    known = view.runs_by_label(project, label) if label else []
+    if len(known) > 1:
+        ids = ", ".join(f"@{short(i, 12)}" for i in known)
+        raise ConflictError(f"the run id '{label}' names {len(known)} runs: {ids}", hint="choose another id for a new run")
+    claimed = labels.find(workspace.repository.backend, project, label) if label else None
+    identifier = known[0] if known else claimed
+    under_way = identifier is not None and (workspace.runs_folder / identifier.hex()).is_dir()
+    exists = bool(known) or under_way
+    if resume == MUST and not exists:
+        raise UsageError(f"there is no run '{label}' to resume in the project {project}", hint="resume='allow' begins it")
+    if resume == NEVER and exists:
+        raise UsageError(f"the run '{label}' exists already in the project {project}", hint="resume='allow' goes on with it")
+    label = names.check_run_label(label) if label else names.new_run_label()
+    if identifier is None:
+        identifier, _ = labels.claim(workspace.repository.backend, project, label)
+    before = run_questions.describe(workspace, view, identifier) if known else None
+    beginning = _beginning(workspace, view, project, label, name, before, dict(facts or {}))
+    writer, began = live_run.begin(workspace.runs_folder, identifier, beginning)
+    active = ActiveRun(workspace, writer, began)
+    _active.add(active)
+    given = {} if before is None else {"config": before.config, "summary": before.summary}
+    active.config = {**given.get("config", {}), **(config or {})}
+    active.summary = dict(given.get("summary", {}))
+    if config:
+        active.set_config(dict(config))
+    if tags:
+        active.set_tags(sorted({*(before.tags if before else ()), *tags}))
+    return active
+
+
+def _beginning(
+    workspace: Workspace,
+    view: View,
+    project: str,
+    label: str,
+    name: str | None,
+    before: run_questions.RecordedRun | None,
+    facts: dict[str, Any],
+) -> Beginning:
+    started = time.time()
+    recorded = {
+        **(before.facts if before else {}),
+        **{k: v for k, v in facts.items() if v is not None},
+        **surroundings.describe(facts.pop("arguments", None) or _arguments(), workspace.environment),
+    }
+    recorded.pop("arguments", None)
+    recorded["name"] = name or (before.name if before else "") or names.new_run_name(_next_number(view, project))
+    recorded["created_ms"] = before.created_ms if before else int(started * 1000)
+    recorded["state"] = events.RUNNING
+    for ended in ("exit_code", "finished_ms"):
+        recorded.pop(ended, None)
+    if workspace.checkout is not None:
+        code = workspace.checkout.code_state()
+        recorded["git"] = {"commit": code.commit, "branch": code.branch, "remote": code.remote, "is_dirty": code.is_dirty}
+    first_step = 0
+    saw: tuple[str, ...] = ()
+    if before is not None:
+        rows = run_questions.history(workspace, view, before.id)
+        first_step = 1 + max((row["_step"] for row in rows), default=-1)
+        sealed = view.run(before.id)
+        saw = tuple(head.hex() for head in sealed.heads) if sealed else ()
+    return Beginning(project, label, started, first_step, saw, recorded, surroundings.job_of(workspace.environment))
+
+
+def _arguments() -> list[str]:
+    import sys
+
+    return list(getattr(sys, "orig_argv", sys.argv))
+
+
+def _next_number(view: View, project: str) -> int:
+    return 1 + sum(1 for _ in view.runs(project))
+
+
+class ActiveRun:
+    """This process' part in a run under way.
+
+    Attributes:
+        id, label, project: the run's.
+        first_step: the step that logging goes on from.
+        config, summary: as this process knows them.
+    """
+
+    def __init__(self, workspace: Workspace, writer: RunWriter, beginning: Beginning) -> None:
+        self.workspace = workspace
+        self.beginning = beginning
+        self.id = writer.live.id
+        self.label = beginning.label
+        self.project = beginning.project
+        self.first_step = beginning.first_step
+        self.config: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
+        self._facts: dict[str, Any] = {}
+        self.seals = True
+        """Whether finishing seals the run; False for a process that joined a run which another one leads."""
+        self._writer = writer
+        self._lock = threading.RLock()
+        self._packer = msgpack.Packer(use_bin_type=True, default=_plain)
+        self._committed_inputs: set[tuple[bytes, str, str]] = set()
+        self._pid = os.getpid()
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return str(self._facts.get("name") or self.beginning.facts.get("name") or "")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is recorded of the run beside config and summary."""
+        return {**self.beginning.facts, **self._facts}
+
+    # -- events: durable against a kill when the call returns ---------------------------------------------------------
+
+    def _append(self, event: list[Any]) -> None:
+        with self._lock:
+            self._writer.log.append(self._packer.pack(event))
+
+    def log_values(self, step: int, values: dict[str, Any]) -> None:
+        """Records values logged at a step."""
+        with self._lock:
+            self._writer.log.append(self._packer.pack((events.HISTORY, step, time.time(), values)))
+
+    def set_config(self, given: dict[str, Any], removed: Sequence[str] = ()) -> None:
+        """Records changed config keys."""
+        self._append([events.CONFIG, given, list(removed)])
+
+    def set_summary(self, given: dict[str, Any], removed: Sequence[str] = ()) -> None:
+        """Records changed summary keys."""
+        self._append([events.SUMMARY, given, list(removed)])
+
+    def set_facts(self, given: dict[str, Any]) -> None:
+        """Records facts, such as a new name."""
+        self._facts.update(given)
+        self._append([events.FACTS, given])
+
+    def set_tags(self, tags: Sequence[str]) -> None:
+        """Records all tags of the run."""
+        self._append([events.TAGS, list(tags)])
+
+    def use(self, version: VersionId, name: str, use_as: str = "") -> None:
+        """Records that the run used a version."""
+        self._append([events.INPUT, version, name, use_as])
+
+    # -- committing -----------------------------------------------------------------------------------------------
+
+    def publish(self, draft: Draft, command: str) -> Published:
+        """Publishes a draft as an output of this run; the run's state goes into the same transaction."""
+        draft.run = self.id
+        return publishing.publish(self.workspace, draft, command, before=self._head_so_far)
+
+    def link(self, version: VersionId, target: str, aliases: Sequence[str], command: str) -> Member:
+        """Links a version into a registry collection, by this run."""
+        return registry.link(self.workspace, version, target, aliases, command, run=self.id, before=self._head_so_far)
+
+    def _head_so_far(self, commit: Commit, view: View) -> list[Operation]:
+        """Returns the run's first head, where the journal does not know the run, and the inputs it does not know."""
+        recorded = self._writer.live.recorded(self.beginning.started_s)
+        said: list[Operation] = []
+        if view.run(self.id) is None:
+            facts = {**self.beginning.facts, **recorded.facts, "state": events.RUNNING}
+            said.append(RunHead(self.id, self.project, self.label, facts=commit.store_map(facts)))
+        return [*said, *_edges(view, self.id, recorded)]
+
+    def finish(self, exit_code: int = 0, state: str | None = None) -> bool:
+        """Ends this process' part; the last one out seals the run.
+
+        Args:
+            exit_code: of the program.
+            state: how it ended; None: finished or failed, by the exit code.
+
+        Returns:
+            Whether the run was sealed.
+        """
+        ended = state or (events.FINISHED if exit_code == 0 else events.FAILED)
+        with self._lock:
+            if self.seals:
+                self._append([events.END, ended, exit_code, time.time()])
+            self._writer.close()
+            _active.discard(self)
+        return self.seals and seal(self.workspace, self._writer.live)
+
+    def forget_in_child(self) -> None:
+        """In a forked child: what it logs goes to a log of its own, and it neither holds nor seals the run."""
+        self._lock = threading.RLock()
+        self._writer.forget_in_child()
+        self.seals = False
+
+
+def _plain(value: Any) -> Any:
+    """Returns what stands for a value that MessagePack does not know, such as a numpy scalar."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=repr)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "__fspath__"):
+        return os.fspath(value)
+    raise TypeError(f"a {type(value).__name__} cannot be logged: it has no plain form")
+
+
+def _edges(view: View, run: RunId, recorded: Recorded) -> list[Operation]:
+    known = {(bytes(u.version), u.name, u.use_as) for u in view.inputs(run)}
+    return [Edge(run, VersionId(v), name, use_as) for v, name, use_as in recorded.inputs if (v, name, use_as) not in known]
+
+
+def seal(workspace: Workspace, live: LiveRun) -> bool:
+    """Writes a run whose writers are all gone into the journal, and removes its folder.
+
+    Returns:
+        False, with nothing changed, while another process writes to it.
+    """
+    with live.alone() as got_it:
+        if not got_it:
+            return False
+        beginning = live.beginning()
+        if beginning is None:
+            live.remove()  # killed before it had begun
+            return True
+        recorded = live.recorded(beginning.started_s)
+        state, exit_code = live_run.state_of_dead(recorded)
+        with workspace.committing(f"run {beginning.label}: {state}") as commit:
+            files = _files(workspace, commit, live, recorded)
+            facts = {
+                **beginning.facts,
+                **recorded.facts,
+                "state": state,
+                "exit_code": exit_code,
+                "runtime_s": max(0.0, recorded.last_s - beginning.started_s),
+                "steps": len(recorded.rows),
+            }
+            stored = commit.store_map(facts)
+            config, summary = commit.store_map(recorded.config), commit.store_map(recorded.summary)
+            removed = [f"config.{k}" for k in sorted(recorded.config_removed)] + [f"summary.{k}" for k in sorted(recorded.summary_removed)]
+
+            def build(view: View) -> list[Operation]:
+                sealed = view.run(live.id)
+                saw = {*(FactId(bytes.fromhex(h)) for h in beginning.saw), *_heads_of_this_clone(view, live.id, beginning)}
+                kept = {h for h in saw if sealed and h in sealed.heads}
+                known = sealed.facts if sealed else {}
+                head = RunHead(
+                    live.id,
+                    beginning.project,
+                    beginning.label,
+                    tuple(sorted(kept)),
+                    {k: v for k, v in stored.items() if known.get(k) != v},
+                    config,
+                    summary,
+                    tuple(removed),
+                    None if recorded.tags is None else tuple(recorded.tags),
+                    files,
+                )
+                return [*workspace.first_words(view), head, *_edges(view, live.id, recorded)]
+
+            commit.say_with(build)
+        live.remove()
+        return True
+
+
+def _heads_of_this_clone(view: View, run: RunId, beginning: Beginning) -> list[FactId]:
+    """Returns the heads that this segment itself committed: those without files that are not the ones it began from."""
+    found = view.run(run)
+    if found is None:
+        return []
+    begun_from = set(beginning.saw)
+    return [head for head in found.heads if head.hex() not in begun_from and not beginning.saw]
+
+
+def _files(workspace: Workspace, commit: Commit, live: LiveRun, recorded: Recorded) -> dict[str, Any]:
+    found: dict[str, bytes] = {run_questions.HISTORY: events.encode_history(recorded.history())}
+    if live.console_path.exists():
+        found[run_questions.CONSOLE] = live.console_path.read_bytes()
+    if workspace.checkout is not None:
+        found[run_questions.PATCH] = workspace.checkout.patch()
+    found[run_questions.PACKAGES] = surroundings.installed_packages().encode()
+    files = {}
+    for name, data in found.items():
+        if data:
+            stored = commit.ingest.add_bytes(data)
+            commit.need("file", stored.digest, stored.recipe)
+            files[name] = (stored.digest, stored.size, stored.recipe)
+    return files
+
+
+def seal_crashed(workspace: Workspace) -> list[RunId]:
+    """Seals the runs of this host whose processes are all gone. Cheap when there are none."""
+    sealed = []
+    for live in live_run.list_live(workspace.runs_folder):
+        beginning = live.beginning()
+        if beginning is None or live.has_writers():
+            continue
+        recorded = live.recorded(beginning.started_s)
+        hosts = {writer.host for writer in recorded.writers} or {str(beginning.facts.get("host"))}
+        if hosts == {socket.gethostname()} and seal(workspace, live):
+            sealed.append(live.id)
+    return sealed
+
+

@@ -1,0 +1,115 @@
+"""Lineage of versions and runs, and where a file on disk comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlvc.errors import NotFoundError
+from mlvc.fold.questions import Member, View
+from mlvc.format import names
+from mlvc.format.ids import FileDigest, RunId, VersionId
+from mlvc.format.manifest import FileEntry
+from mlvc.lineage import graph
+from mlvc.lineage.graph import ARTIFACT, RUN, Graph, Key, Node
+from mlvc.runs import events
+from mlvc.working_tree import placing
+from mlvc.workspace import contents, resolving, run_questions
+from mlvc.workspace.workspace import Workspace
+
+
+def lineage(
+    workspace: Workspace, view: View, start: Member | RunId, *, depth: int | None = None, up: bool = True, down: bool = True
+) -> Graph:
+    """Returns the graph around a version (a link counts as its source) or a run.
+
+    Args:
+        workspace, view: where to look.
+        start: the node in focus.
+        depth: steps in each direction, None for all.
+        up: go to what it was made from.
+        down: go to what was made of it.
+    """
+    focus: Key = (ARTIFACT, start.version) if isinstance(start, Member) else (RUN, start)
+
+    def above(key: Key) -> Iterable[Key]:
+        if key[0] == RUN:
+            return [(ARTIFACT, use.version) for use in view.inputs(RunId(key[1]))]
+        return [(RUN, run) for run in view.producers(VersionId(key[1]))]
+
+    def below(key: Key) -> Iterable[Key]:
+        if key[0] == RUN:
+            return [(ARTIFACT, version) for version in view.outputs(RunId(key[1]))]
+        return [(RUN, run) for run in view.users(VersionId(key[1]))]
+
+    keys, edges = graph.walk(focus, above if up else None, below if down else None, depth)
+    shown = set(keys)  # what stands in the picture is joined, also where the walk did not pass
+    edges += [(made, key) for key in keys for made in above(key) if made in shown and (made, key) not in edges]
+    keys = graph.topological(keys, edges)
+    return Graph(focus, tuple(_node(workspace, view, key) for key in keys), tuple(edges))
+
+
+def _node(workspace: Workspace, view: View, key: Key) -> Node:
+    if key[0] == RUN:
+        run = run_questions.describe(workspace, view, RunId(key[1]))
+        state = () if run.state == events.FINISHED else (run.state,)
+        details = {"run_id": run.label, "name": run.name, "state": run.state, "created_ms": run.created_ms}
+        return Node(key, f"run {run.name or run.label}", run.job_type or "run", state, details)
+    version = VersionId(key[1])
+    source = view.source_collection(version) or ""
+    collection = view.collection(source)
+    marks = [a for a in view.aliases_of(source, version) if a != names.LATEST]
+    for linked in view.collections_of(version):
+        member = view.member(linked, version)
+        if names.is_registry(linked) and member is not None:
+            aliases = [a for a in view.aliases_of(linked, version) if a != names.LATEST]
+            marks.append(resolving.display(workspace, member) + (f" {' '.join(aliases)}" if aliases else ""))
+    label = resolving.display_version(workspace, view, version)
+    details = {"version_id": version.hex(), "collection": names.display_collection(source)}
+    return Node(key, label, collection.type if collection else "artifact", tuple(marks), details)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A version that holds a file's content: under which path, made by which runs, from which commit and inputs."""
+
+    member: Member
+    entry_path: str
+    runs: tuple[RunId, ...]
+    commit: str | None
+    inputs: tuple[str, ...]
+
+
+def why(workspace: Workspace, view: View, path: Path) -> list[Origin]:
+    """Returns the versions that hold what a file on disk holds; NotFoundError, with its digest, when none does."""
+    digest = placing.digest_file(path)
+    found = []
+    for collection in view.collections():
+        if names.is_registry(collection.name):
+            continue
+        for member in view.members(collection.name, newest_first=True):
+            entry = _holding(workspace, view, member.version, digest)
+            if entry is not None:
+                found.append(_origin(workspace, view, member, entry))
+    if not found:
+        raise NotFoundError(
+            f"no version here holds the content of {path} (BLAKE3 {digest.hex()[:16]})", hint="'mlvc add' stores it; 'mlvc pull' may know it"
+        )
+    return found
+
+
+def _holding(workspace: Workspace, view: View, version: VersionId, digest: FileDigest) -> str | None:
+    manifest = contents.of(workspace, view, version).manifest
+    return next((e.path for e in manifest if isinstance(e, FileEntry) and e.digest == digest), None)
+
+
+def _origin(workspace: Workspace, view: View, member: Member, entry: str) -> Origin:
+    runs = tuple(view.producers(member.version))
+    commit = None
+    inputs: dict[str, None] = {}
+    for run in runs:
+        described = run_questions.describe(workspace, view, run)
+        commit = commit or (described.facts.get("git") or {}).get("commit")
+        inputs.update(dict.fromkeys(resolving.display_version(workspace, view, u.version) for u in view.inputs(run)))
+    return Origin(member, entry, runs, commit, tuple(inputs))
