@@ -24,6 +24,16 @@ def worker_count() -> int:
     return max(1, min(16, allowed))
 
 
+def _submitted(pool: ThreadPoolExecutor, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+    """Returns the work under way; done at once where the interpreter is shutting down and starts no more threads."""
+    try:
+        return pool.submit(work, item)
+    except RuntimeError:
+        done: Future[Result] = Future()
+        done.set_result(work(item))
+        return done
+
+
 def map_in_order(
     work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int = 0, workers: int = 0
 ) -> Iterator[Result]:
@@ -41,7 +51,7 @@ def map_in_order(
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(work, item))
+            waiting.append(_submitted(pool, work, item))
             if len(waiting) >= ahead:
                 yield waiting.popleft().result()
         while waiting:

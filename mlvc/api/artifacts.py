@@ -16,8 +16,8 @@ from mlvc.api.artifact_errors import ArtifactFinalizedError, ArtifactNotLoggedEr
 from mlvc.errors import UsageError
 from mlvc.format import entry_path, names, values
 from mlvc.format.ids import VersionId
-from mlvc.format.manifest import FileEntry
 from mlvc.format.manifest import Entry as StoredEntry
+from mlvc.format.manifest import FileEntry
 from mlvc.working_tree import placing, scanning
 from mlvc.workspace import contents, publishing, registry
 from mlvc.workspace.publishing import Draft, KnownFile, Source
@@ -76,7 +76,7 @@ class Artifact:
         type: str,  # noqa: A002
         description: str | None = None,
         metadata: dict[str, Any] | None = None,
-        incremental: bool = False,  # noqa: FBT001, FBT002
+        incremental: bool = False,
         use_as: str | None = None,
         **_: Any,
     ) -> None:
@@ -129,7 +129,7 @@ class Artifact:
 
     # -- a draft's files ----------------------------------------------------------------------------------------------
 
-    def add_file(self, local_path: str | os.PathLike[str], name: str | None = None, overwrite: bool = False, **_: Any) -> None:  # noqa: FBT001, FBT002
+    def add_file(self, local_path: str | os.PathLike[str], name: str | None = None, overwrite: bool = False, **_: Any) -> None:
         """Adds a file, under its own name or `name`.
 
         Raises:
@@ -334,7 +334,7 @@ class Artifact:
 
     # -- a logged one ---------------------------------------------------------------------------------------------------
 
-    def wait(self, timeout: int | None = None) -> Artifact:  # noqa: ARG002
+    def wait(self, timeout: int | None = None) -> Artifact:
         """Returns the artifact: logging is done when it returns."""
         self._require("wait")
         return self
@@ -343,7 +343,7 @@ class Artifact:
         """Whether it is not logged yet."""
         return self._logged is None
 
-    def save(self, project: str | None = None, settings: Any = None) -> None:  # noqa: ARG002
+    def save(self, project: str | None = None, settings: Any = None) -> None:
         """Logs a draft (by the active run, else by a run of its own); stores edits of a logged one."""
         if self._logged is None:
             from mlvc.api import beginning
@@ -451,7 +451,7 @@ class Artifact:
             raise ValueError("Artifact is not a linked artifact; use 'Artifact.delete' instead")
         registry.unlink(logged.workspace, self._member("unlink"), f"Artifact.unlink {self.name}")
 
-    def delete(self, delete_aliases: bool = False) -> None:  # noqa: FBT001, FBT002
+    def delete(self, delete_aliases: bool = False) -> None:
         """Deletes the version (a link: only the link); CommError when it has aliases and `delete_aliases` is False."""
         logged = self._require("delete")
         if self.is_link:

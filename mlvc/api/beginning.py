@@ -59,12 +59,12 @@ def init(
     notes: str | None = None,
     tags: Sequence[str] | None = None,
     config: Any = None,
-    allow_val_change: bool | None = None,  # noqa: FBT001
+    allow_val_change: bool | None = None,
     group: str | None = None,
     job_type: str | None = None,
     mode: str | None = None,
-    resume: bool | str | None = None,  # noqa: FBT001
-    reinit: bool | str | None = None,  # noqa: FBT001
+    resume: bool | str | None = None,
+    reinit: bool | str | None = None,
     **ignored: Any,
 ) -> Run:
     """Begins a run in the repository of the current folder; outside of any, makes one and says so.
@@ -121,7 +121,7 @@ def _begin(
     config: dict[str, Any],
     group: str | None,
     job_type: str | None,
-    resume: bool | str | None,  # noqa: FBT001
+    resume: bool | str | None,
     *,
     allow: bool,
 ) -> Run:
@@ -148,7 +148,7 @@ def _begin(
     return Run(workspace, active, allow_val_change=allow or _in_notebook())
 
 
-def _resume(given: bool | str | None) -> str | None:  # noqa: FBT001
+def _resume(given: bool | str | None) -> str | None:
     if given is None or given is False:
         return None
     if given is True or given == "auto":

@@ -46,10 +46,10 @@ class DisabledRun:
         self.id = self.name = "disabled"
         self.step = 0
 
-    def log(self, data: dict[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: ARG002, FBT001
+    def log(self, data: dict[str, Any], step: int | None = None, commit: bool | None = None) -> None:
         """Does nothing."""
 
-    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: ARG002, FBT001
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """Forgets the run."""
         from mlvc.api import beginning
 

@@ -128,7 +128,7 @@ class RecordedRunHandle:
 class Api:
     """Reads the repository of the current folder."""
 
-    def __init__(self, overrides: dict[str, Any] | None = None, timeout: int | None = None, **_: Any) -> None:  # noqa: ARG002
+    def __init__(self, overrides: dict[str, Any] | None = None, timeout: int | None = None, **_: Any) -> None:
         self._workspace = beginning.open_or_make()
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -144,7 +143,7 @@ class Run:
 
     # -- logging ------------------------------------------------------------------------------------------------------
 
-    def log(self, data: dict[str, Any], step: int | None = None, commit: bool | None = None) -> None:  # noqa: FBT001
+    def log(self, data: dict[str, Any], step: int | None = None, commit: bool | None = None) -> None:
         """Records values at a step; on return they outlive this process.
 
         Args:
@@ -180,7 +179,7 @@ class Run:
     def define_metric(self, *_: Any, **__: Any) -> None:
         """Accepted; every metric's summary is its last value."""
 
-    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:  # noqa: ARG002, FBT001
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """Ends the run; the second call does nothing."""
         self._finish(exit_code or 0, None)
 

@@ -99,7 +99,7 @@ class Verbs(click.Group):
 @click.option("-C", "folder", type=click.Path(exists=True, file_okay=False), help="Run as if started in this folder.")
 @click.version_option(__version__, prog_name="mlvc")
 @click.pass_context
-def mlvc(context: click.Context, as_json: bool, folder: str | None) -> None:  # noqa: FBT001
+def mlvc(context: click.Context, as_json: bool, folder: str | None) -> None:
     """Git for machine-learning artifacts: versions, a registry and lineage, local first."""
     context.obj = {"json": as_json}
     if folder:

@@ -1,4 +1,6 @@
-"""Facts: operations that were folded. A fact *stands* while its transaction is not undone, and *counts* while it stands
+"""Facts: operations that were folded.
+
+A fact *stands* while its transaction is not undone, and *counts* while it stands
 and no standing delete (or unlink, or untagging) names it. Everything people see is derived from facts that count.
 
 Order: an operation's place in fold order is one integer, its transaction's position times 65,536 plus its own place.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from mlvc.errors import DamageError
@@ -110,7 +111,7 @@ def parse_index(kind: TableKind, data: bytes) -> Index:
         blocks = tuple(BlockReference(RecordId(i), bytes(k), int(n)) for i, k, n in references)
     except (TypeError, ValueError) as error:
         raise DamageError(f"a {kind.noun} index is malformed") from error
-    if any(a.first_key >= b.first_key for a, b in zip(blocks, blocks[1:], strict=False)):
+    if any(a.first_key >= b.first_key for a, b in pairwise(blocks)):
         raise DamageError(f"the blocks of a {kind.noun} index are out of order")
     return Index(blocks, summary)
 

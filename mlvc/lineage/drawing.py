@@ -20,24 +20,26 @@ def as_text(graph: Graph) -> str:
     lines: list[str] = []
     drawn: set[Key] = set()
 
-    def draw(key: Key, lead: str, branch: str) -> None:
-        node = nodes[key]
-        again = key in drawn
-        lines.append(f"{lead}{branch}{_line(node, is_focus=key == graph.focus)}{'  (see above)' if again else ''}")
-        if again:
-            return
-        drawn.add(key)
-        children = sorted(following[key], key=order.__getitem__)
-        inner = lead + ("   " if branch.startswith("└") else "│  " if branch else "")
-        for place, child in enumerate(children):
-            draw(child, inner, "└─> " if place == len(children) - 1 else "├─> ")
+    def draw(root: Key) -> None:
+        waiting = [(root, "", "")]  # a list and not recursion: a chain of runs may be long
+        while waiting:
+            key, lead, branch = waiting.pop()
+            again = key in drawn
+            lines.append(f"{lead}{branch}{_line(nodes[key], is_focus=key == graph.focus)}{'  (see above)' if again else ''}")
+            if again:
+                continue
+            drawn.add(key)
+            inner = lead + ("   " if branch.startswith("└") else "│  " if branch else "")
+            children = sorted(following[key], key=order.__getitem__)
+            branches = ["├─> "] * (len(children) - 1) + ["└─> "]
+            waiting += [(child, inner, turn) for child, turn in reversed(list(zip(children, branches, strict=False)))]
 
     roots = [node.key for node in graph.nodes if node.key not in entered] or [graph.focus]
     for root in roots:
-        draw(root, "", "")
+        draw(root)
     for node in graph.nodes:
         if node.key not in drawn:
-            draw(node.key, "", "")
+            draw(node.key)
     return "\n".join(lines) + "\n"
 
 

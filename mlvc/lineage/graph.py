@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,15 +78,15 @@ def topological(nodes: list[Key], edges: list[tuple[Key, Key]]) -> list[Key]:
 
     A run that used its own output makes a loop; its nodes come last, in the given order.
     """
-    waiting = {node: 0 for node in nodes}
+    waiting = dict.fromkeys(nodes, 0)
     following: dict[Key, list[Key]] = {node: [] for node in nodes}
     for before, after in edges:
         waiting[after] += 1
         following[before].append(after)
-    ready = [node for node in nodes if not waiting[node]]
+    ready = deque(node for node in nodes if not waiting[node])
     ordered: list[Key] = []
     while ready:
-        node = ready.pop(0)
+        node = ready.popleft()
         ordered.append(node)
         for after in following[node]:
             waiting[after] -= 1

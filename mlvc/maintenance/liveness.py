@@ -51,7 +51,7 @@ def _lately_killed(fresh: FreshView, since_s: float) -> tuple[set[VersionId], se
     versions: set[VersionId] = set()
     transactions: set[TransactionId] = set()
     for told in fresh.told:
-        if told.written_s < since_s:
+        if told.written_s <= since_s:
             continue
         for operation in told.transaction.operations:
             if isinstance(operation, Delete) and operation.target[0] == "version":

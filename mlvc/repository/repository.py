@@ -150,8 +150,6 @@ class Repository:
         with self.locks.appending():
             standing = self.refresh()
             check_understood(standing.stopped)
-            if standing.number == 0:  # the first to commit makes the store's own name durable, whoever made the store
-                atomic_file.sync_folder(self.path)
             if self.is_authority(standing):
                 self._append(standing, envelopes)
             else:

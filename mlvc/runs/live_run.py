@@ -1,9 +1,9 @@
 """A run under way: a folder beside the store, one log a writer, and an OS lock that dies with its processes.
 
-    runs/<run id>/run             what began it, created once
-    runs/<run id>/lock            shared by every writer; whoever gets it alone knows that none is left
-    runs/<run id>/<n>.events      one writer's log
-    runs/<run id>/console         what the program printed
+runs/<run id>/run             what began it, created once
+runs/<run id>/lock            shared by every writer; whoever gets it alone knows that none is left
+runs/<run id>/<n>.events      one writer's log
+runs/<run id>/console         what the program printed
 """
 
 from __future__ import annotations

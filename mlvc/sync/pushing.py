@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlvc.errors import ConflictError, NotFoundError, RemoteError, UnsupportedError
 from mlvc.format import journal_entry, transaction
@@ -78,11 +78,11 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         _check_can_begin(repository, remote, None)
     with repository.locks.committing(), remote.committing():
         record = store_record.create(remote.backend)
+        begun = Pushed()
         if remote.journal() is None:
             with remote.beginning():
-                begun = _begin(repository, remote, record, progress) if remote.journal() is None else None
-            if begun is not None:
-                return begun
+                if remote.journal() is None:
+                    begun = _begin(repository, remote, record, progress)
         theirs = remote.journal()
         if theirs is None:
             return Pushed()
@@ -92,7 +92,14 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         _complete(repository, theirs)
         if standing.authority is None or standing.authority[0] != record.id:
             return _not_the_authority(repository, remote, standing, pulled)
-        return _append_pending(repository, remote, theirs, pulled, progress)
+        done = _append_pending(repository, remote, theirs, pulled, progress)
+        return replace(
+            done,
+            transactions=begun.transactions + done.transactions,
+            packs=begun.packs + done.packs,
+            size_bytes=begun.size_bytes + done.size_bytes,
+            handed_over=begun.handed_over,
+        )
 
 
 def _check_can_begin(repository: Repository, remote: Remote, record: StoreRecord | None) -> None:
@@ -107,7 +114,7 @@ def _check_can_begin(repository: Repository, remote: Remote, record: StoreRecord
         )
 
 
-def _begin(repository: Repository, remote: Remote, record: StoreRecord, progress: Progress) -> Pushed | None:
+def _begin(repository: Repository, remote: Remote, record: StoreRecord, progress: Progress) -> Pushed:
     """Gives an empty remote its first entry, or all that are here; the caller holds the remote's `beginning`."""
     _check_can_begin(repository, remote, record)
     standing = repository.refresh()
@@ -116,7 +123,7 @@ def _begin(repository: Repository, remote: Remote, record: StoreRecord, progress
     if repository.pending.ids():
         theirs = Journal(remote.backend, secrets.token_bytes(NONCE_SIZE))
         append.append_control(theirs, Tail(0, NO_PREDECESSOR), Control(GENESIS, record.id, remote.url))
-    return None
+    return Pushed()
 
 
 def _not_the_authority(repository: Repository, remote: Remote, standing: Standing, pulled: Pulled) -> Pushed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,36 +21,89 @@ class CheckoutPlan:
     """What a checkout would do.
 
     Attributes:
-        write: files to write; those that are right already are among them and stay untouched.
-        remove: files that the old pin put there and the new one does not know.
+        write: files to write.
+        unchanged: how many are right already, and stay untouched.
+        remove: files that the old pin put there and the new one does not know; they go first.
         blocked: files whose content is neither the old pin's nor the new one's: unsaved changes.
+        obstacles: links, files and folders that stand in the way, and that nobody but the user may remove.
     """
 
     write: tuple[Placement, ...]
+    unchanged: int
     remove: tuple[Path, ...]
     blocked: tuple[Path, ...]
+    obstacles: tuple[Path, ...]
 
 
-def plan(old: Iterable[Placement], new: Iterable[Placement], cache: StatCache) -> CheckoutPlan:
-    """Decides what to do to get from what an old pin says (nothing, for a path not pinned before) to a new one."""
+def plan(old: Iterable[Placement], new: Iterable[Placement], root: Path, cache: StatCache) -> CheckoutPlan:
+    """Decides what to do to get from what an old pin says (nothing, for a path not pinned before) to a new one.
+
+    Raises:
+        ConflictError: the disk cannot hold two of the new paths side by side.
+    """
     before: dict[Path, FileDigest] = {p.target: p.entry.digest for p in old}
-    write, blocked = [], []
-    for placement in new:
+    wanted = list(new)
+    placing.refuse_collisions(root, wanted)
+    write, blocked, remove = [], [], []
+    for placement in wanted:
         current = placing.current_digest(placement.target, cache)
         expected = before.pop(placement.target, None)
-        if current is not None and current not in (placement.entry.digest, expected):
-            blocked.append(placement.target)
-        elif current is None and (placement.target.is_symlink() or placement.target.exists()):
-            blocked.append(placement.target)
+        if current == placement.entry.digest:
+            continue
         write.append(placement)
-    remove = []
+        is_no_file = current is None and os.path.lexists(placement.target) and not _is_folder(placement.target)
+        if current not in (None, expected) or is_no_file:
+            blocked.append(placement.target)
     for target, expected in before.items():
         current = placing.current_digest(target, cache)
-        if current == expected:
+        if current is not None:
             remove.append(target)
-        elif current is not None:
+        if current not in (None, expected):
             blocked.append(target)
-    return CheckoutPlan(tuple(write), tuple(remove), tuple(blocked))
+    going = set(remove)
+    sound: set[Path] = {root}
+    ways = [_obstacle(target, root, going, sound) for target in (*(p.target for p in write), *remove)]
+    obstacles = dict.fromkeys(way for way in ways if way is not None)
+    return CheckoutPlan(tuple(write), len(wanted) - len(write), tuple(remove), tuple(blocked), tuple(obstacles))
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _obstacle(target: Path, root: Path, going: AbstractSet[Path], sound: set[Path]) -> Path | None:
+    """Returns what keeps a file from being written or removed at `target`, when `going` are gone; None for nothing.
+
+    `sound` are folders found to be real ones, and grows.
+    """
+    for folder in reversed(target.relative_to(root).parents[:-1]):
+        path = root / folder
+        if path in sound:
+            continue
+        if path.is_symlink():
+            return path  # nothing is written or removed through a link
+        if path in going or not path.exists():
+            return None
+        if not path.is_dir():
+            return path
+        sound.add(path)
+    if _is_folder(target):
+        for held, folders, files in os.walk(target):
+            links = [name for name in folders if os.path.islink(os.path.join(held, name))]
+            if not all(Path(held, name) in going for name in (*files, *links)):
+                return target
+    return None
+
+
+def refuse_obstacles(found: CheckoutPlan, root: Path) -> None:
+    """Raises ConflictError when something stands in the way that is no artifact's file, forced or not."""
+    if found.obstacles:
+        first = found.obstacles[0]
+        kind = "a link" if first.is_symlink() else "a folder with other files" if first.is_dir() else "a file"
+        raise ConflictError(
+            f"{first.relative_to(root)} is {kind}, and stands where the artifact's files belong; nothing was touched",
+            hint="move it away, then run the command again",
+        )
 
 
 def refuse_blocked(found: CheckoutPlan, root: Path) -> None:
@@ -64,13 +119,21 @@ def refuse_blocked(found: CheckoutPlan, root: Path) -> None:
 
 
 def remove_files(found: CheckoutPlan, top: Path) -> None:
-    """Removes the files that the new pin does not know, and folders left empty below `top`."""
+    """Removes the files that the new pin does not know, then the folders left empty below `top`, and those in the way."""
     for target in found.remove:
         atomic_file.remove(target)
         folder = target.parent
-        while folder != top and folder.is_relative_to(top):
-            try:
-                folder.rmdir()
-            except OSError:
-                break  # something else is in it
+        while folder != top and folder.is_relative_to(top) and _removed_when_empty(folder):
             folder = folder.parent
+    for placement in found.write:
+        if _is_folder(placement.target):
+            for folder_name, _, _ in os.walk(placement.target, topdown=False):
+                _removed_when_empty(Path(folder_name))
+
+
+def _removed_when_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False  # something else is in it
+    return True

@@ -1,12 +1,16 @@
-"""`mlvc.lock`: which version each path of the working tree holds, by id. Tracked by Git, one sorted line a path.
+r"""`mlvc.lock`: which version each path of the working tree holds, by id. Tracked by Git, one sorted line a path.
 
 A line is four fields with tabs between: path, version id, collection, and the entry that the path is (`.` for a folder
-that holds the whole artifact). Tabs, line ends and backslashes in paths are written as `\\t`, `\\n` and `\\\\`.
+that holds the whole artifact). Tabs, line ends and backslashes in paths are written as `\t`, `\n` and `\\`.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,9 +78,7 @@ def parse(text: str, what: str) -> Pins:
         fields = line.split("\t")
         try:
             path, version, collection, entry = fields
-            pin = Pin(_unescape(path), VersionId(bytes.fromhex(version)), collection, _unescape(entry))
-            if len(pin.version) != ID_SIZE:
-                raise ValueError("length of the id")
+            pin = Pin(_unescape(path), _version_id(version), collection, _unescape(entry))
         except ValueError as error:
             raise DamageError(
                 f"line {number} of {what} cannot be understood: expected path, version, collection and entry with tabs "
@@ -87,9 +89,38 @@ def parse(text: str, what: str) -> Pins:
     return pins
 
 
+def _version_id(text: str) -> VersionId:
+    if len(text) != 2 * ID_SIZE:
+        raise ValueError("length of the id")
+    return VersionId(bytes.fromhex(text))
+
+
 def write(root: Path, pins: Pins) -> None:
     """Writes the pins of a working tree, atomically."""
     atomic_file.replace(root / FILE_NAME, render(pins).encode())
+
+
+@contextmanager
+def changing(root: Path, lock: Path) -> Iterator[Pins]:
+    """Yields the pins for changing, and writes what the block leaves in them, when it ends well.
+
+    Args:
+        root: the working tree.
+        lock: a file to lock meanwhile, so that commands run at once lose none of each other's pins.
+    """
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise local_file_error(error, f"open the lock {lock}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        pins = read(root)
+        before = dict(pins)
+        yield pins
+        if pins != before:
+            write(root, pins)
+    finally:
+        os.close(fd)
 
 
 def render(pins: Pins) -> str:

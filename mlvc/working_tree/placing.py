@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mlvc.format import entry_path
 from mlvc.format.ids import FileDigest
 from mlvc.format.manifest import FileEntry
 from mlvc.format.recipe import RecipeIndex
+from mlvc.format.record import CHUNK_CODE
 from mlvc.objects.store import ObjectStore
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
@@ -74,9 +76,9 @@ def place(
             done.unchanged += 1
         else:
             wanted.append(placement)
-    _refuse_collisions(root, wanted)
+    refuse_collisions(root, wanted)
     found = [(p, store.recipe(recipes, p.entry.digest, p.entry.size)) for p in wanted]
-    store.ensure((piece.chunk, 0) for _, recipe in found for piece in recipe.pieces)
+    store.ensure((piece.chunk, CHUNK_CODE) for _, recipe in found for piece in recipe.pieces)
     folders: set[Path] = set()
     for placement, _ in found:
         _make_parents(root, placement.target, folders)
@@ -94,13 +96,25 @@ def place(
     return done
 
 
+def pieces(store: ObjectStore, recipes: RecipeIndex, placements: Iterable[Placement]) -> Iterator[tuple[bytes, int]]:
+    """Yields what `place` will read, for fetching it ahead."""
+    for placement in placements:
+        recipe = store.recipe(recipes, placement.entry.digest, placement.entry.size)
+        yield from ((piece.chunk, CHUNK_CODE) for piece in recipe.pieces)
+
+
 def current_digest(path: Path, cache: StatCache) -> FileDigest | None:
-    """Returns the digest of the file at a path, from the cache where that is safe, or None when there is no file."""
+    """Returns the digest of the file at a path, from the cache where that is safe, or None when there is no file.
+
+    A link counts as what it leads to.
+    """
     try:
-        found = path.lstat()
+        found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
         raise local_file_error(error, f"look at {path}") from error
     if not stat.S_ISREG(found.st_mode):
         return None
@@ -136,8 +150,7 @@ def _write_file(target: Path, pieces: Iterable[bytes], entry: FileEntry) -> os.s
                 view = memoryview(piece)
                 while view:
                     view = view[file.write(view) :]
-        if target.is_dir() and not target.is_symlink():
-            raise UsageError(f"{target} is a folder, and a file is to be written there", hint="move the folder away")
+        _refuse_folder(target)
         os.replace(temporary, target)
         return target.lstat()
     except OSError as error:
@@ -148,6 +161,11 @@ def _write_file(target: Path, pieces: Iterable[bytes], entry: FileEntry) -> os.s
     except BaseException:
         _remove(temporary)
         raise
+
+
+def _refuse_folder(target: Path) -> None:
+    if target.is_dir() and not target.is_symlink():
+        raise UsageError(f"{target} is a folder, and a file is to be written there", hint="move the folder away")
 
 
 def _remove(path: Path) -> None:
@@ -188,8 +206,8 @@ def _make_parents(root: Path, target: Path, known: set[Path]) -> None:
         known.add(folder)
 
 
-def _refuse_collisions(root: Path, placements: list[Placement]) -> None:
-    """Refuses, before anything is written, paths that a case-insensitive disk would write over each other."""
+def refuse_collisions(root: Path, placements: list[Placement]) -> None:
+    """Raises ConflictError, before anything is written, for paths that this disk would write over each other."""
     collisions = scanning.case_collisions([str(p.target.relative_to(root)) for p in placements])
     if collisions and is_case_insensitive(root):
         one, other = collisions[0]

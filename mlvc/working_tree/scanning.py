@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlvc.errors import InvalidNameError, UsageError, local_file_error
 from mlvc.format import entry_path
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".mlvcignore"
 
@@ -15,35 +19,73 @@ Ignores = Callable[[str, bool], bool]
 """Tells whether a path relative to the scanned folder (and whether it is a folder) is ignored."""
 
 
+def folders_down_to(root: Path, folder: Path) -> list[Path]:
+    """Returns the folders from `root` to `folder`, both included: where the rules for `folder` stand."""
+    found = [root]
+    for part in folder.relative_to(root).parts:
+        found.append(found[-1] / part)
+    return found
+
+
 def ignore_rules(folders: list[Path]) -> Ignores:
-    """Returns the rules of the `.mlvcignore` files in `folders`, the last one scanned itself.
+    """Returns the rules of the `.mlvcignore` files in `folders`, the last one scanned itself, and of those below it.
 
-    Patterns are gitignore's. A pattern in a folder above applies to paths as seen from that folder.
+    Patterns are gitignore's, and apply to paths as seen from the folder of their file. As in Git the deepest file that
+    speaks of a path decides, and in it the last pattern. The files themselves belong to no artifact.
     """
-    rules = []
-    scanned = folders[-1]
-    for folder in folders:
-        path = folder / IGNORE_FILE
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} cannot be read: {error}") from error
-        import pathspec
+    return _IgnoreRules(folders)
 
-        prefix = os.path.relpath(scanned, folder)
-        rules.append((pathspec.GitIgnoreSpec.from_lines(lines), "" if prefix == "." else f"{prefix}/"))
-    if not rules:
-        return lambda path, is_folder: path == IGNORE_FILE and not is_folder
 
-    def ignored(path: str, is_folder: bool) -> bool:  # noqa: FBT001
-        if path == IGNORE_FILE:
+class _IgnoreRules:
+    """See `ignore_rules`. Files below the scanned folder are read when a path beside or below them is asked for."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        self._scanned = folders[-1]
+        self._below: dict[str, GitIgnoreSpec | None] = {}
+        self._above = [
+            (spec, f"{self._scanned.relative_to(folder).as_posix()}/")
+            for folder in reversed(folders[:-1])
+            if (spec := _patterns(folder)) is not None
+        ]
+
+    def __call__(self, path: str, is_folder: bool) -> bool:
+        folder, _, name = path.rpartition("/")
+        if name == IGNORE_FILE:
             return True
-        name = f"{path}/" if is_folder else path
-        return any(spec.match_file(prefix + name) for spec, prefix in rules)
+        asked = f"{path}/" if is_folder else path
+        while True:
+            spec = self._spec(folder)
+            said = spec.check_file(asked[len(folder) + 1 :] if folder else asked).include if spec else None
+            if said is not None:
+                return said
+            if not folder:
+                break
+            folder = folder.rpartition("/")[0]
+        for spec, prefix in self._above:
+            said = spec.check_file(prefix + asked).include
+            if said is not None:
+                return said
+        return False
 
-    return ignored
+    def _spec(self, folder: str) -> GitIgnoreSpec | None:
+        if folder not in self._below:
+            self._below[folder] = _patterns(self._scanned / folder)
+        return self._below[folder]
+
+
+def _patterns(folder: Path) -> GitIgnoreSpec | None:
+    path = folder / IGNORE_FILE
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text", hint="one gitignore pattern a line") from error
+    except OSError as error:
+        raise local_file_error(error, f"read {path}") from error
+    import pathspec
+
+    return pathspec.GitIgnoreSpec.from_lines(lines)
 
 
 def scan(folder: Path, ignored: Ignores | None = None) -> Iterator[tuple[str, Path]]:
@@ -51,7 +93,7 @@ def scan(folder: Path, ignored: Ignores | None = None) -> Iterator[tuple[str, Pa
 
     Raises:
         UsageError: a loop of links.
-        InvalidNameError: a name that no artifact may hold.
+        InvalidNameError: a name that no artifact may hold, or two names that are one to Unicode.
         LocalFileError: a folder cannot be read.
     """
     ignored = ignored or (lambda _path, _is_folder: False)
@@ -64,11 +106,22 @@ def _scan(folder: Path, prefix: str, ignored: Ignores, above: tuple[tuple[int, i
             items = sorted(found, key=lambda item: item.name)
     except OSError as error:
         raise local_file_error(error, f"read the folder {folder}") from error
+    first: dict[str, str] = {}
     for item in items:
         name = entry_path.normalise(prefix + item.name)
-        is_folder = item.is_dir()
+        try:
+            is_folder, leads_nowhere = item.is_dir(), False
+        except OSError:  # a link that leads to itself; a dangling one is taken for a file, and refused when it is read
+            is_folder, leads_nowhere = False, True
         if ignored(name, is_folder):
             continue
+        if leads_nowhere:
+            raise UsageError(f"{item.path} is a link that leads nowhere", hint=f"remove it, or add it to {IGNORE_FILE}")
+        if first.setdefault(name, item.name) != item.name:
+            raise InvalidNameError(
+                f"{folder} holds two files named '{item.name}' that differ in their Unicode form only",
+                hint="rename one: an artifact holds names in the form NFC",
+            )
         if entry_path.is_guarded(item.name):
             raise InvalidNameError(
                 f"{item.path} cannot be part of an artifact: written out elsewhere, it would be taken for Git's or mlvc's own",

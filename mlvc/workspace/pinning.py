@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mlvc import atomic_file
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.fold.questions import Member, View
-from mlvc.format import names
+from mlvc.format import entry_path, names, reference
 from mlvc.format.ids import TransactionId, VersionId
-from mlvc.format.manifest import FileEntry
 from mlvc.git import command as git
 from mlvc.objects import ingest
 from mlvc.runs import live_run
-from mlvc.working_tree import bring_in_line, lock_file, placing, scanning, status as tree_status
+from mlvc.working_tree import bring_in_line, lock_file, placing, scanning
+from mlvc.working_tree import status as tree_status
 from mlvc.working_tree.bring_in_line import CheckoutPlan
 from mlvc.working_tree.lock_file import WHOLE, Pin, Pins
-from mlvc.working_tree.status import FileChange
-from mlvc.workspace import contents, publishing, resolving
-from mlvc.workspace.publishing import Draft, KnownFile, Published, Source
+from mlvc.workspace import comparing, configuration, contents, publishing, resolving, undoing
+from mlvc.workspace.comparing import TreeStatus
+from mlvc.workspace.contents import Contents
+from mlvc.workspace.publishing import Draft, Published
 from mlvc.workspace.workspace import Workspace
 
 
@@ -52,48 +54,69 @@ def add(
 ) -> Added:
     """Stores a file or folder as a version, pins the path, and keeps Git away from it.
 
+    The version is there wholly or not at all; the pin is written after it.
+
+    Args:
+        workspace: where it is.
+        path: of the file or folder.
+        command: for the operation log.
+        name: of the artifact; None: what the path is pinned as, else the stem of its last component.
+        type: of the artifact; None: its collection's, else by suffix.
+        aliases: to point at the version; `latest` is accepted and ignored.
+        tags: of the version.
+        metadata: of the version.
+        description: of the version.
+        base: what it was derived from; None: what the path is pinned to.
+
     Raises:
-        UsageError: the path is outside the working tree, overlaps another pin, or Git tracks it.
+        NotFoundError: there is nothing at the path.
+        UsageError: the path cannot be pinned, or holds what no artifact can.
         TypeClashError: the collection holds another type.
     """
-    absolute = Path(os.path.abspath(path))
-    relative = workspace.require_project_folder(absolute)
+    relative = _pinnable(workspace, path)
+    absolute = workspace.root / relative
     pins = lock_file.read(workspace.root)
     _refuse_overlap(pins, relative)
-    if not absolute.exists() and not absolute.is_symlink():
+    if not os.path.lexists(absolute):
         raise NotFoundError(f"there is no file or folder {path}")
+    _refuse_tracked(workspace, absolute, path)
     is_folder = absolute.is_dir()
-    if workspace.checkout and workspace.checkout.tracks(absolute):
-        raise UsageError(
-            f"Git tracks {relative}, and a path is kept by one of the two only",
-            hint=f"git rm -r --cached -- '{relative}' && git commit -m 'Keep {relative} in mlvc'",
-        )
-    paths = dict(_entries(workspace, absolute, is_folder=is_folder))
+    paths = dict(_entries(absolute, workspace.root, is_folder=is_folder))
     view = workspace.repository.view()
     pinned = pins.get(relative)
     collection = _collection(workspace, view, pinned, absolute, name)
     known = view.collection(collection)
     type_name = type or (known.type if known and known.types else publishing.type_for_entries(paths))
     names.check_type(type_name, names.split_collection(collection)[1])
+    draft = Draft(collection, type_name, {}, dict(metadata or {}), description, aliases, tags)
+    publishing.check_type(view, draft)
+    warnings = tuple(_warnings(workspace, pins, relative, collection, list(paths)))
     latest = view.latest(collection)
-    files, unchanged = _sources(workspace, view, latest, paths)
+    earlier = [pinned.version] if pinned else []
+    draft.files, is_unchanged = comparing.sources(workspace, view, latest.version if latest else None, earlier, paths)
     entry = WHOLE if is_folder else next(iter(paths))
-    warnings = tuple(f"'{a}' and '{b}' differ in letter case only; some disks cannot hold both" for a, b in scanning.case_collisions(list(paths)))
-    nothing_to_say = not aliases and not tags and not metadata and not description and type in (None, type_name)
-    if latest is not None and unchanged and nothing_to_say:
+    if latest is not None and is_unchanged and _says_nothing_new(workspace, view, latest, draft):
         pin = Pin(relative, latest.version, collection, entry)
-        if pinned != pin:
-            lock_file.write(workspace.root, {**pins, relative: pin})
-            _keep_git_away(workspace, absolute)
+        _repin(workspace, pin)
         return Added(pin, latest, None, type_name, warnings)
-    draft = Draft(
-        collection, type_name, files, dict(metadata or {}), description, aliases, tags, base=base or (pinned.version if pinned else None)
-    )
+    draft.base = base or (pinned.version if pinned else None)
     published = publishing.publish(workspace, draft, command)
     pin = Pin(relative, published.member.version, collection, entry)
-    _write_pins(workspace, pins, {**pins, relative: pin}, published.transaction)
-    _keep_git_away(workspace, absolute)
+    _repin(workspace, pin, published.transaction)
     return Added(pin, published.member, published, type_name, warnings)
+
+
+def _pinnable(workspace: Workspace, path: Path) -> str:
+    """Returns a path as a pin holds it; UsageError when it may not be pinned."""
+    relative = workspace.require_project_folder(path)
+    if relative == ".":
+        raise UsageError("the whole working tree cannot be pinned: code belongs to Git", hint="name a file or folder in it")
+    entry_path.check(entry_path.normalise(relative))
+    store = workspace.repository.path
+    absolute = workspace.root / relative
+    if relative in (lock_file.FILE_NAME, configuration.FILE_NAME) or store.is_relative_to(absolute) or absolute.is_relative_to(store):
+        raise UsageError(f"{relative} is mlvc's own, and is no artifact")
+    return relative
 
 
 def _refuse_overlap(pins: Pins, relative: str) -> None:
@@ -102,115 +125,97 @@ def _refuse_overlap(pins: Pins, relative: str) -> None:
             raise UsageError(f"{relative} and the pinned path {other} lie within each other", hint=f"'mlvc rm {other}' unpins it")
 
 
-def _entries(workspace: Workspace, absolute: Path, *, is_folder: bool) -> Iterable[tuple[str, Path]]:
+def _refuse_tracked(workspace: Workspace, absolute: Path, typed: Path) -> None:
+    if workspace.checkout and workspace.checkout.tracks(absolute):
+        quoted = shlex.quote(str(typed))
+        raise UsageError(
+            f"Git tracks {typed}, and a path is kept by one of the two only",
+            hint=f"git rm -r --cached {quoted} && git commit -m {shlex.quote(f'Keep {typed} in mlvc')}",
+        )
+
+
+def _entries(absolute: Path, root: Path, *, is_folder: bool) -> Iterable[tuple[str, Path]]:
     if not is_folder:
         ingest.regular_file(absolute)
-        return [(names_of_entry(absolute), absolute)]
-    rules = scanning.ignore_rules([absolute] if absolute == workspace.root else [workspace.root, absolute])
-    found = list(scanning.scan(absolute, rules))
+        return [(entry_path.check(entry_path.normalise(absolute.name)), absolute)]
+    found = list(scanning.scan(absolute, scanning.ignore_rules(scanning.folders_down_to(root, absolute))))
     if not found:
-        raise UsageError(f"{absolute} holds no files", hint="an empty folder is not kept")
+        raise UsageError(f"{absolute} holds no files", hint="empty folders are not kept, nor is what .mlvcignore names")
+    for path, source in found:
+        entry_path.check(path)
+        ingest.regular_file(source)
     return found
 
 
-def names_of_entry(path: Path) -> str:
-    """Returns the entry path of a single file: its name, in the Unicode form that is stored."""
-    from mlvc.format import entry_path
-
-    return entry_path.check(entry_path.normalise(path.name))
-
-
 def _collection(workspace: Workspace, view: View, pinned: Pin | None, path: Path, name: str | None) -> str:
-    if name is not None:
-        if "/" in name:
-            return resolving.collection_name(workspace, view, name)
-        return view.resolve(names.stored_collection(workspace.project, name))
-    if pinned is not None:
+    if name is None and pinned is not None:
         return pinned.collection
-    return view.resolve(names.stored_collection(workspace.project, names.artifact_name_from(path.stem)))
+    wanted = reference.parse_version(name if name is not None else names.artifact_name_from(path.stem))
+    if wanted.selector or wanted.prefix:
+        raise UsageError(f"'{name}' names a version; the one to be made gets its number by itself", hint=f"--name {wanted.name}")
+    collection = resolving.collection_name(workspace, view, wanted)
+    if names.is_registry(collection):
+        raise UsageError(
+            f"'{names.display_collection(collection)}' is a registered model, which holds links only",
+            hint="add under another name, then 'mlvc link' it",
+        )
+    return collection
 
 
-def _sources(
-    workspace: Workspace, view: View, latest: Member | None, paths: dict[str, Path]
-) -> tuple[dict[str, Source], bool]:
-    """Returns where each file's content comes from, and whether all is as in the latest version; reads only what looks changed."""
-    files: dict[str, Source] = dict(paths)
-    if latest is None:
-        return files, False
-    held = contents.of(workspace, view, latest.version)
-    known = {e.path: e for e in held.manifest if isinstance(e, FileEntry)}
-    unchanged = held.manifest.count == len(paths)
-    for path, source in paths.items():
-        entry = known.get(path)
-        digest = workspace.stat_cache.find(source.absolute(), source.stat()) if entry and source.exists() else None
-        if entry is not None and digest == entry.digest:
-            files[path] = KnownFile(entry, held.recipes.find(entry.digest))
-        else:
-            unchanged = unchanged and entry is not None and placing.current_digest(source.absolute(), workspace.stat_cache) == entry.digest
-    return files, unchanged
+def _warnings(workspace: Workspace, pins: Pins, relative: str, collection: str, paths: list[str]) -> Iterable[str]:
+    for one, other in scanning.case_collisions(paths):
+        yield f"'{one}' and '{other}' differ in letter case only; some disks cannot hold both"
+    elsewhere = next((p.path for p in pins.values() if p.collection == collection and p.path != relative), None)
+    if elsewhere is not None and relative not in pins:
+        shown = names.display_collection(collection, workspace.project)
+        yield f"{elsewhere} is pinned as '{shown}' too: both are versions of one artifact; --name keeps them apart"
 
 
-def _keep_git_away(workspace: Workspace, path: Path) -> None:
-    if workspace.checkout:
-        workspace.checkout.keep_away_from(path)
+def _says_nothing_new(workspace: Workspace, view: View, member: Member, draft: Draft) -> bool:
+    answers = [view.alias(member.collection, alias) for alias in draft.aliases if alias != names.LATEST]
+    stored, description = view.metadata(member.version)
+    known = workspace.value_map(stored) if draft.metadata else {}
+    return (
+        all(answer.version == member.version and not answer.in_conflict for answer in answers)
+        and set(draft.tags) <= set(view.tags(member.version))
+        and all(key in known and known[key] == value for key, value in draft.metadata.items())
+        and draft.description in ("", description)
+    )
 
 
-def _write_pins(workspace: Workspace, before: Pins, after: Pins, transaction: TransactionId | None) -> None:
-    """Writes the lock file; what it said before is kept for `undo`."""
-    if transaction is not None:
-        folder = workspace.repository.path / "cache" / "lock-before"
-        atomic_file.make_folder(folder)
-        atomic_file.create(folder / transaction.hex(), lock_file.render(before).encode())
-    lock_file.write(workspace.root, after)
+def _repin(workspace: Workspace, pin: Pin | None, transaction: TransactionId | None = None, *, without: str = "") -> None:
+    """Writes a pin, or takes one out; what the lock file said before is kept for undoing the transaction."""
+    with lock_file.changing(workspace.root, undoing.pins_lock(workspace)) as pins:
+        before = dict(pins)
+        pins.pop(without, None)
+        if pin is not None:
+            pins[pin.path] = pin
+        if transaction is not None:
+            undoing.remember_pins(workspace, transaction, before, pins)
+    if pin is not None and workspace.checkout:
+        workspace.checkout.keep_away_from(workspace.root / pin.path)
 
 
 def remove_pin(workspace: Workspace, path: Path) -> Pin:
     """Unpins a path; the file stays. NotFoundError when it is not pinned."""
-    import difflib
-
     relative = workspace.require_project_folder(path)
     pins = lock_file.read(workspace.root)
     if relative not in pins:
-        near = difflib.get_close_matches(relative, pins, n=3, cutoff=0.4)
-        raise NotFoundError(f"{relative} is not pinned", hint=f"pinned are {', '.join(near or list(pins)[:3])}" if pins else None)
-    pin = pins.pop(relative)
-    lock_file.write(workspace.root, pins)
-    return pin
+        raise _not_pinned(pins, relative)
+    _repin(workspace, None, without=relative)
+    return pins[relative]
 
 
-@dataclass(frozen=True, slots=True)
-class PinStatus:
-    """One pin: `label` as `digits:v3`, how its files differ, and the newer version's label where there is one."""
+def _not_pinned(pins: Pins, relative: str) -> NotFoundError:
+    import difflib
 
-    pin: Pin
-    label: str
-    changes: tuple[FileChange, ...]
-    newer: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TreeStatus:
-    """All pins of a working tree."""
-
-    pins: tuple[PinStatus, ...]
+    near = difflib.get_close_matches(relative, pins, n=3, cutoff=0.4) or list(pins)[:3]
+    return NotFoundError(f"{relative} is not pinned", hint=f"pinned are {', '.join(near)}" if pins else "'mlvc add' pins a path")
 
 
 def status(workspace: Workspace) -> TreeStatus:
     """Returns how files differ from their pins; reads only files that look changed."""
-    found = []
-    pins = lock_file.read(workspace.root)
-    with workspace.repository.reading() as view:
-        for pin in pins.values():
-            label = resolving.display_version(workspace, view, pin.version)
-            latest = view.latest(pin.collection)
-            newer = resolving.display(workspace, latest) if latest and latest.version != pin.version else None
-            if not view.publications(pin.version, standing=False):
-                found.append(PinStatus(pin, label, (FileChange(pin.path, "unknown"),), newer))
-                continue
-            manifest = contents.of(workspace, view, pin.version).manifest
-            changes = tree_status.compare(pin, manifest, workspace.root, workspace.stat_cache)
-            found.append(PinStatus(pin, label, tuple(changes), newer))
-    return TreeStatus(tuple(found))
+    return comparing.against_files(workspace, lock_file.read(workspace.root).values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,99 +230,131 @@ class CheckedOut:
 
 
 def checkout(workspace: Workspace, paths: Sequence[Path], *, force: bool = False) -> CheckedOut:
-    """Makes files match their pins: all, or those at or below `paths`. Decides everything before it touches anything.
+    """Makes files match their pins: all, or those at, below or above `paths`. Decides everything before it touches anything.
 
     Raises:
-        ConflictError: it would overwrite unsaved changes, and `force` is False.
+        ConflictError: it would overwrite unsaved changes, and `force` is False; or something is in the way.
+        NotFoundError: a path is not pinned; or content is neither here nor within reach of a remote.
     """
-    wanted = [workspace.require_project_folder(path) for path in paths]
     pins = lock_file.read(workspace.root)
-    chosen = [p for p in pins.values() if not wanted or any(w in (".", p.path) or p.path.startswith(f"{w}/") for w in wanted)]
-    if wanted and not chosen:
-        raise NotFoundError(f"{wanted[0]} is not pinned", hint="'mlvc status' lists the pins")
+    chosen: dict[str, Pin] = {} if paths else pins
+    for wanted in map(workspace.require_project_folder, paths):
+        found = {p: pin for p, pin in pins.items() if wanted in (".", p) or p.startswith(f"{wanted}/")}
+        if not found:
+            raise _not_pinned(pins, wanted)
+        chosen |= found
     with workspace.repository.reading() as view:
-        steps = [(pin, *_plan(workspace, view, pin, pin)) for pin in chosen]
-    if not force:
-        for _, planned, _ in steps:
-            bring_in_line.refuse_blocked(planned, workspace.root)
-    return _carry_out(workspace, steps)
+        steps = [(pin, *_plan(workspace, view, pin, pin)) for pin in chosen.values()]
+    return _carry_out(workspace, steps, force=force)
 
 
 def checkout_version(
     workspace: Workspace, reference: str, path: Path | None, *, force: bool = False
 ) -> tuple[Pin, CheckedOut]:
-    """Writes a version and pins it, at `path`, where its collection is pinned now, or at ./NAME; errors as `checkout`."""
+    """Writes a version and pins it.
+
+    Args:
+        workspace: where.
+        reference: which version, as typed.
+        path: where; None: where its artifact is pinned now, else ./NAME, or a single file under its own name.
+        force: overwrite unsaved changes.
+
+    Raises:
+        UsageError: the path cannot be pinned.
+        ConflictError, NotFoundError: as `checkout`.
+    """
     pins = lock_file.read(workspace.root)
     with workspace.repository.reading() as view:
         member = resolving.version(workspace, view, reference)
         source = view.source_collection(member.version) or member.collection
         manifest = contents.of(workspace, view, member.version).manifest
-        old = _where(workspace, pins, source, path)
-        single = manifest.count == 1
-        only = next(iter(manifest)).path if single else WHOLE
-        if path is not None:
-            relative = workspace.require_project_folder(path)
-            is_file = single and not Path(os.path.abspath(path)).is_dir() and (old.entry != WHOLE if old else bool(path.suffix) or "/" not in only)
-        elif old is not None:
-            relative, is_file = old.path, old.entry != WHOLE and single
-        else:
-            is_file = single and "/" not in only
-            name = only if is_file else names.split_collection(source)[1]
-            relative = workspace.require_project_folder(Path.cwd() / name)
+        only = next(iter(manifest)).path if manifest.count == 1 else WHOLE
+        relative, entry = _place_for(workspace, pins, source, only, path)
         _refuse_overlap(pins, relative)
-        pin = Pin(relative, member.version, source, only if is_file else WHOLE)
-        step = (pin, *_plan(workspace, view, old, pin))
-    if not force:
-        bring_in_line.refuse_blocked(step[1], workspace.root)
-    done = _carry_out(workspace, [step])
-    lock_file.write(workspace.root, {**pins, relative: pin})
-    _keep_git_away(workspace, workspace.root / relative)
+        _refuse_tracked(workspace, workspace.root / relative, path or Path(relative))
+        pin = Pin(relative, member.version, source, entry)
+        step = (pin, *_plan(workspace, view, pins.get(relative), pin))
+    done = _carry_out(workspace, [step], force=force)
+    _repin(workspace, pin)
     return pin, done
 
 
-def _where(workspace: Workspace, pins: Pins, collection: str, path: Path | None) -> Pin | None:
-    if path is not None:
-        return pins.get(workspace.require_project_folder(path))
-    return next((pin for pin in pins.values() if pin.collection == collection), None)
+def _place_for(workspace: Workspace, pins: Pins, collection: str, only: str, path: Path | None) -> tuple[str, str]:
+    """Returns the path to pin a version at, and which entry it is there; `only` is that of a single file."""
+    if path is None:
+        held = [pin for pin in pins.values() if pin.collection == collection]
+        if len(held) > 1:
+            shown = " and ".join(pin.path for pin in held[:3])
+            raise UsageError(f"{names.split_collection(collection)[1]} is pinned at {shown}", hint="name the path after the version")
+        if not held:
+            name = names.split_collection(collection)[1] if only == WHOLE else PurePosixPath(only).name
+            return _pinnable(workspace, Path(name)), only
+        path = workspace.root / held[0].path
+    relative = _pinnable(workspace, path)
+    pinned = pins.get(relative)
+    if pinned is not None:
+        return relative, WHOLE if pinned.entry == WHOLE else only
+    if only != WHOLE and (workspace.root / relative).is_dir():
+        return f"{relative}/{PurePosixPath(only).name}", only  # into a folder, as cp does
+    return relative, only
 
 
-def _plan(workspace: Workspace, view: View, old: Pin | None, new: Pin) -> tuple[CheckoutPlan, contents.Contents]:
+def _plan(workspace: Workspace, view: View, old: Pin | None, new: Pin) -> tuple[CheckoutPlan, Contents]:
     held = contents.of(workspace, view, new.version)
-    before = []
-    if old is not None and view.publications(old.version, standing=False):
-        before = list(tree_status.placements(old, contents.of(workspace, view, old.version).manifest, workspace.root))
+    before: Iterable[placing.Placement] = ()
+    if old is not None and comparing.is_known(view, old.version):
+        before = tree_status.placements(old, contents.of(workspace, view, old.version).manifest, workspace.root)
     after = tree_status.placements(new, held.manifest, workspace.root)
-    return bring_in_line.plan(before, after, workspace.stat_cache), held
+    return bring_in_line.plan(before, after, workspace.root, workspace.stat_cache), held
 
 
-def _carry_out(workspace: Workspace, steps: list[tuple[Pin, CheckoutPlan, contents.Contents]]) -> CheckedOut:
+def _carry_out(
+    workspace: Workspace, steps: Sequence[tuple[Pin, CheckoutPlan, Contents]], *, force: bool
+) -> CheckedOut:
+    """Does what was planned, once nothing forbids any of it and all content is here."""
+    objects, progress = workspace.repository.objects, workspace.progress
+    for _, planned, _ in steps:
+        bring_in_line.refuse_obstacles(planned, workspace.root)
+        if not force:
+            bring_in_line.refuse_blocked(planned, workspace.root)
+    objects.ensure(chain.from_iterable(placing.pieces(objects, held.recipes, planned.write) for _, planned, held in steps))
+    progress.start("write files", sum(p.entry.size for _, planned, _ in steps for p in planned.write))
     written = unchanged = removed = size = 0
-    for pin, planned, held in steps:
-        placed = placing.place(
-            workspace.repository.objects,
-            held.recipes,
-            workspace.root,
-            planned.write,
-            workspace.stat_cache,
-            progress=workspace.progress,
-        )
-        bring_in_line.remove_files(planned, workspace.root / pin.path)
-        written += placed.written
-        unchanged += placed.unchanged
-        size += placed.bytes_written
-        removed += len(planned.remove)
+    with progress:
+        for pin, planned, held in steps:
+            bring_in_line.remove_files(planned, workspace.root / pin.path)
+            placed = placing.place(
+                objects, held.recipes, workspace.root, planned.write, workspace.stat_cache, progress=progress
+            )
+            written += placed.written
+            unchanged += planned.unchanged + placed.unchanged
+            size += placed.bytes_written
+            removed += len(planned.remove)
     return CheckedOut(written, unchanged, removed, size, tuple(pin for pin, _, _ in steps))
 
 
 def kept_versions(workspace: Workspace) -> list[VersionId]:
-    """Returns the versions that pins of any worktree, or runs under way, need."""
-    roots = {workspace.root}
-    if workspace.checkout:
-        listed = git.git(["worktree", "list", "--porcelain", "-z"], cwd=workspace.root, check=False) or b""
-        roots |= {Path(os.fsdecode(line[9:])) for line in listed.split(b"\0") if line.startswith(b"worktree ")}
-    found = {pin.version for root in roots for pin in lock_file.read(root).values()}
+    """Returns the versions that pins of any worktree, or runs under way, need.
+
+    Raises:
+        ConflictError, DamageError: a worktree's lock file cannot be understood, so nobody can tell.
+        GitError: Git does not say which worktrees there are.
+    """
+    found = {pin.version for root in _worktrees(workspace) for pin in lock_file.read(root).values()}
     for live in live_run.list_live(workspace.runs_folder):
         beginning = live.beginning()
         recorded = live.recorded(beginning.started_s if beginning else 0.0)
         found |= {VersionId(version) for version, _, _ in recorded.inputs}
     return sorted(found)
+
+
+def _worktrees(workspace: Workspace) -> set[Path]:
+    if workspace.checkout is None:
+        return {workspace.root}
+    listing = ["worktree", "list", "--porcelain"]
+    out = git.git([*listing, "-z"], cwd=workspace.root, check=False)
+    separator = b"\0"
+    if out is None:  # '-z' came with Git 2.36; not knowing the others would cost them their versions
+        out, separator = git.git(listing, cwd=workspace.root) or b"", b"\n"
+    listed = (line.removeprefix(b"worktree ") for line in out.split(separator) if line.startswith(b"worktree "))
+    return {workspace.root, *(Path(os.fsdecode(path)) for path in listed)}

@@ -175,7 +175,7 @@ def delete_collection(workspace: Workspace, collection: str, command: str) -> in
         some = members[start : start + batch]
         is_last = start + batch >= len(members)
 
-        def build(view: View, some: list[Member] = some, is_last: bool = is_last) -> list[Operation]:  # noqa: FBT001
+        def build(view: View, some: list[Member] = some, is_last: bool = is_last) -> list[Operation]:
             said: list[Operation] = []
             for member in some:
                 if names.is_registry(collection):
@@ -204,7 +204,7 @@ def edit_version(
     metadata: dict[str, Any] | None = None,
     description: str | None = None,
     tags: Sequence[str] | None = None,
-    ttl_ms: int | None | bool = False,
+    ttl_ms: int | bool | None = False,
 ) -> None:
     """Makes a version's metadata, description and tags be the given ones; what is None stays.
 

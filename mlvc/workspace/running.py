@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -35,6 +35,7 @@ def run_command(
     name: str | None,
     job_type: str | None,
     config: dict[str, Any],
+    show: Callable[[bytes], None],
 ) -> tuple[int, RecordedRun]:
     """Runs a program as a run.
 
@@ -44,6 +45,7 @@ def run_command(
         inputs: (reference, path to write it to first, or None).
         outputs: (artifact name, path), logged when the program succeeded.
         name, job_type, config: of the run.
+        show: shows what the program prints.
 
     Returns:
         The program's exit code (128 + n when signal n ended it), and the run.
@@ -64,7 +66,7 @@ def run_command(
             if path is not None:
                 held = contents.of(workspace, workspace.repository.view(), member.version)
                 contents.write_out(workspace, held, Path(path).absolute())
-        code = _execute(workspace, active, command)
+        code = _execute(workspace, active, command, show)
         if code == 0:
             for output, path in outputs:
                 _publish(workspace, active, output, Path(path))
@@ -89,11 +91,11 @@ def _publish(workspace: Workspace, active: ActiveRun, name: str, path: Path) -> 
     active.publish(Draft(collection, kind, files), f"mlvc run --output {name}={path}")
 
 
-def _execute(workspace: Workspace, active: ActiveRun, command: list[str]) -> int:
+def _execute(workspace: Workspace, active: ActiveRun, command: list[str], show: Callable[[bytes], None]) -> int:
     """Runs the program, showing what it prints and keeping it; signals are passed on to it."""
     import subprocess
 
-    environment = {**os.environ, _JOINED: active.label, _STORE: str(workspace.repository.path), "MLVC_PROJECT": active.project}
+    environment = {**workspace.environment, _JOINED: active.label, _STORE: str(workspace.repository.path), "MLVC_PROJECT": active.project}
     environment.setdefault("PYTHONUNBUFFERED", "1")
     console = workspace.runs_folder / active.id.hex() / "console"
     try:
@@ -111,8 +113,7 @@ def _execute(workspace: Workspace, active: ActiveRun, command: list[str]) -> int
         with console.open("ab", buffering=0) as kept:
             while data := os.read(child.stdout.fileno(), _PIECE):
                 kept.write(data)
-                sys.stdout.buffer.write(data)
-                sys.stdout.buffer.flush()
+                show(data)
         code = child.wait()
     finally:
         for number, handler in before.items():

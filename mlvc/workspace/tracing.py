@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import Member, View
 from mlvc.format import names
-from mlvc.format.ids import FileDigest, RunId, VersionId
+from mlvc.format.ids import RunId, VersionId, short
 from mlvc.format.manifest import FileEntry
 from mlvc.lineage import graph
 from mlvc.lineage.graph import ARTIFACT, RUN, Graph, Key, Node
+from mlvc.objects import ingest
 from mlvc.runs import events
 from mlvc.working_tree import placing
 from mlvc.workspace import contents, resolving, run_questions
+from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
 
 
@@ -25,7 +28,8 @@ def lineage(
     """Returns the graph around a version (a link counts as its source) or a run.
 
     Args:
-        workspace, view: where to look.
+        workspace: where to look.
+        view: of it.
         start: the node in focus.
         depth: steps in each direction, None for all.
         up: go to what it was made from.
@@ -45,14 +49,17 @@ def lineage(
 
     keys, edges = graph.walk(focus, above if up else None, below if down else None, depth)
     shown = set(keys)  # what stands in the picture is joined, also where the walk did not pass
-    edges += [(made, key) for key in keys for made in above(key) if made in shown and (made, key) not in edges]
+    joined = dict.fromkeys([*edges, *((made, key) for key in keys for made in above(key) if made in shown)])
+    edges = list(joined)
     keys = graph.topological(keys, edges)
     return Graph(focus, tuple(_node(workspace, view, key) for key in keys), tuple(edges))
 
 
 def _node(workspace: Workspace, view: View, key: Key) -> Node:
     if key[0] == RUN:
-        run = run_questions.describe(workspace, view, RunId(key[1]))
+        run = _described(workspace, view, RunId(key[1]))
+        if run is None:
+            return Node(key, f"run @{short(key[1], 12)}", "run", ("deleted",), {"run_id": key[1].hex(), "state": "deleted"})
         state = () if run.state == events.FINISHED else (run.state,)
         details = {"run_id": run.label, "name": run.name, "state": run.state, "created_ms": run.created_ms}
         return Node(key, f"run {run.name or run.label}", run.job_type or "run", state, details)
@@ -64,10 +71,18 @@ def _node(workspace: Workspace, view: View, key: Key) -> Node:
         member = view.member(linked, version)
         if names.is_registry(linked) and member is not None:
             aliases = [a for a in view.aliases_of(linked, version) if a != names.LATEST]
-            marks.append(resolving.display(workspace, member) + (f" {' '.join(aliases)}" if aliases else ""))
+            marks.append(resolving.display(workspace, member) + (f" ({', '.join(aliases)})" if aliases else ""))
     label = resolving.display_version(workspace, view, version)
     details = {"version_id": version.hex(), "collection": names.display_collection(source)}
     return Node(key, label, collection.type if collection else "artifact", tuple(marks), details)
+
+
+def _described(workspace: Workspace, view: View, identifier: RunId) -> RecordedRun | None:
+    """Returns a run, or None when it was deleted: what it made names it still."""
+    try:
+        return run_questions.describe(workspace, view, identifier)
+    except NotFoundError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +97,43 @@ class Origin:
 
 
 def why(workspace: Workspace, view: View, path: Path) -> list[Origin]:
-    """Returns the versions that hold what a file on disk holds; NotFoundError, with its digest, when none does."""
-    digest = placing.digest_file(path)
+    """Returns the versions that hold what a file on disk holds, those of each collection newest first.
+
+    Raises:
+        NotFoundError: none does; the message has the content's digest.
+        UsageError: it is no regular file.
+        LocalFileError: it cannot be read.
+    """
+    absolute = Path(os.path.abspath(path))
+    ingest.regular_file(absolute)
+    digest = placing.current_digest(absolute, workspace.stat_cache)
     found = []
     for collection in view.collections():
         if names.is_registry(collection.name):
             continue
         for member in view.members(collection.name, newest_first=True):
-            entry = _holding(workspace, view, member.version, digest)
+            manifest = contents.of(workspace, view, member.version).manifest
+            entry = next((e.path for e in manifest if isinstance(e, FileEntry) and e.digest == digest), None)
             if entry is not None:
                 found.append(_origin(workspace, view, member, entry))
     if not found:
+        text = "nothing" if digest is None else digest.hex()
         raise NotFoundError(
-            f"no version here holds the content of {path} (BLAKE3 {digest.hex()[:16]})", hint="'mlvc add' stores it; 'mlvc pull' may know it"
+            f"no version here holds the content of {path}, BLAKE3 {text}", hint="'mlvc add' stores it; 'mlvc pull' may know it"
         )
     return found
 
 
-def _holding(workspace: Workspace, view: View, version: VersionId, digest: FileDigest) -> str | None:
-    manifest = contents.of(workspace, view, version).manifest
-    return next((e.path for e in manifest if isinstance(e, FileEntry) and e.digest == digest), None)
-
-
 def _origin(workspace: Workspace, view: View, member: Member, entry: str) -> Origin:
-    runs = tuple(view.producers(member.version))
+    """Returns how a version came about; runs that were deleted since are left out."""
     commit = None
+    runs: list[RunId] = []
     inputs: dict[str, None] = {}
-    for run in runs:
-        described = run_questions.describe(workspace, view, run)
+    for run in view.producers(member.version):
+        described = _described(workspace, view, run)
+        if described is None:
+            continue
+        runs.append(run)
         commit = commit or (described.facts.get("git") or {}).get("commit")
         inputs.update(dict.fromkeys(resolving.display_version(workspace, view, u.version) for u in view.inputs(run)))
-    return Origin(member, entry, runs, commit, tuple(inputs))
+    return Origin(member, entry, tuple(runs), commit, tuple(inputs))

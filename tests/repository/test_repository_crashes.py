@@ -171,6 +171,35 @@ def test_a_power_cut_after_another_process_was_killed_loses_nothing_acknowledged
         shutil.rmtree(world)
 
 
+def test_a_pending_file_goes_only_when_the_entry_that_another_process_wrote_is_durable(tmp_path):
+    def until_taken_in(world: Path, at: int | None) -> RecordingLayer:
+        world.mkdir()
+        layer = RecordingLayer(world)
+        with atomic_file.using_layer(layer):
+            repository = Repository.create(world / "store")
+            repository.starts_journals = False
+            layer.acknowledge((publish(repository, C, FIRST), FIRST))
+            repository.starts_journals = True
+            layer.at = None if at is None else layer.count + at
+            before = layer.count
+            try:
+                repository.take_in_inbox()
+            except Killed:
+                layer.is_dead, layer.at = False, None
+            layer.taken = layer.count - before
+            repository.close()
+        return layer
+
+    for k in range(until_taken_in(tmp_path / "counted", None).taken):
+        world = tmp_path / f"world{k}"
+        layer = until_taken_in(world, k)
+        with atomic_file.using_layer(layer):
+            repository = Repository(world / "store")
+            repository.take_in_inbox()
+            repository.close()
+        check_power_cuts(layer, world, tmp_path, seed=k, start=len(layer.done))
+
+
 FORGOTTEN = {
     "files": lambda o: o.what == "fsync",
     "packs": lambda o: o.what == "fsync" and "packs/" in o.path,

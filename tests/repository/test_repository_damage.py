@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from file_faults import RecordingLayer
 from repository_deeds import assert_sound, open_anew, publish, read_files, state
 
+from mlvc import atomic_file
 from mlvc.errors import DamageError, Error, NewerFormatError
 from mlvc.format import canonical, journal_entry, pack, record, transaction
 from mlvc.format.journal_entry import Control, Entry
@@ -94,6 +96,20 @@ def test_a_flipped_bit_anywhere_in_a_pack_is_found_and_adding_the_files_again_he
     assert_sound(repository)
     assert not path.exists()
     assert read_files(repository, version) == FILES
+
+
+def test_a_repair_removes_a_pack_only_after_its_rest_is_durable_elsewhere(repository):
+    path = pack_path(repository, "data")
+    flip(path, places(path)["chunk"])
+    report = checking.check(repository)
+    publish(repository, C, FILES)
+    layer = RecordingLayer(repository.path)
+    with atomic_file.using_layer(layer):
+        healing.repair(repository, [], report)
+    done = [(o.what, o.path) for o in layer.done]
+    assert "rename" in dict(done)
+    named = next(number for number, (what, _) in enumerate(done) if what == "rename")
+    assert named < done.index(("fsync_folder", "packs/data")) < done.index(("unlink", f"packs/data/{path.name}"))
 
 
 @pytest.mark.parametrize("folder", ["data", "meta"])

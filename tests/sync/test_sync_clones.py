@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from clones import C, ENVIRONMENT, clone, connected, history, opened, publish, read, reopened, workspace
+from clones import ENVIRONMENT, C, clone, connected, history, opened, publish, read, reopened, workspace
 
 from mlvc.errors import (
     ConflictError,

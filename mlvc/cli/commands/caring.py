@@ -15,7 +15,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 @click.command("undo", epilog="Examples: mlvc undo   mlvc undo 3f2a9c")
 @click.argument("transaction", required=False)
 @click.option("--force", is_flag=True, help="Also when it was pushed.")
-def undo_command(transaction: str | None, force: bool) -> None:  # noqa: FBT001
+def undo_command(transaction: str | None, force: bool) -> None:
     """Take back the last change, or a named one of 'mlvc oplog'. Undoing an undo brings the change back."""
     from mlvc.workspace import undoing
 
@@ -42,7 +42,7 @@ def oplog_command(max_count: int) -> None:
 
 @click.command("fsck", epilog="Example: mlvc fsck --repair")
 @click.option("--repair", is_flag=True, help="Heal what a remote or another copy can heal.")
-def fsck_command(repair: bool) -> int:  # noqa: FBT001
+def fsck_command(repair: bool) -> int:
     """Read and prove every byte that holds truth, and compare what is derived with it. Exits 1 on damage."""
     from mlvc.maintenance import checking
     from mlvc.workspace import caretaking
@@ -81,7 +81,7 @@ def _seconds(_: click.Context, parameter: click.Parameter, given: str) -> float:
 @click.command("gc", epilog="Example: mlvc gc --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--grace", default="14d", show_default=True, callback=_seconds, help="How long deleted things can still be brought back.")
-def gc_command(dry_run: bool, grace: float) -> None:  # noqa: FBT001
+def gc_command(dry_run: bool, grace: float) -> None:
     """Free the space of what nothing needs any more."""
     from mlvc.workspace import caretaking
 

@@ -82,7 +82,7 @@ def _renumbered(workspace: Workspace, pulled: Pulled) -> tuple[list[str], list[d
 @click.command("push", epilog="Examples: mlvc push   mlvc push origin --dry-run")
 @click.argument("remote", required=False)
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
-def push_command(remote: str | None, dry_run: bool) -> None:  # noqa: FBT001
+def push_command(remote: str | None, dry_run: bool) -> None:
     """Send what is not pushed yet. Others see all of it or none; an interrupted push is just repeated."""
     from mlvc.workspace import exchanging
 

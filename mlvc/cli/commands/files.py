@@ -93,7 +93,7 @@ def add_command(
 
 @click.command("status", epilog="Example: mlvc status")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when files differ from their pins or something conflicts.")
-def status_command(exit_code: bool) -> int:  # noqa: FBT001
+def status_command(exit_code: bool) -> int:
     """Show how files differ from their pins, what is not pushed, and what is in conflict."""
     from mlvc.workspace import pinning
 
@@ -164,7 +164,7 @@ def _member_label(workspace: Workspace, view: Any, collection: str, version: Any
 @click.command("checkout", epilog="Examples: mlvc checkout   mlvc checkout data   mlvc checkout mnist:v3")
 @click.argument("what", nargs=-1)
 @click.option("--force", is_flag=True, help="Overwrite changes that are saved nowhere.")
-def checkout_command(what: tuple[str, ...], force: bool) -> None:  # noqa: FBT001
+def checkout_command(what: tuple[str, ...], force: bool) -> None:
     """Make files match their pins, or check out another version and pin it.
 
     Without arguments: all pinned paths. With paths: those. With REF [PATH]: writes that version and pins it.

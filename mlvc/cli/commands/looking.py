@@ -22,7 +22,7 @@ from mlvc.workspace.workspace import Workspace
 @click.command("ls", epilog="Examples: mlvc ls   mlvc ls mnist   mlvc ls --all")
 @click.argument("collection", required=False, type=parameters.COLLECTION)
 @click.option("--all", "everything", is_flag=True, help="Collections of all projects.")
-def ls_command(collection: str | None, everything: bool) -> None:  # noqa: FBT001
+def ls_command(collection: str | None, everything: bool) -> None:
     """List artifacts and registered models, or the versions of one."""
     workspace = context.workspace()
     with workspace.repository.reading() as view:
@@ -120,7 +120,7 @@ def _run_name(workspace: Workspace, view: View, run: Any) -> str:
 @click.argument("what", type=parameters.ANYTHING)
 @click.option("--patch", is_flag=True, help="The uncommitted changes that the run was made with.")
 @click.option("--console", is_flag=True, help="What the run printed.")
-def show_command(what: str, patch: bool, console: bool) -> None:  # noqa: FBT001
+def show_command(what: str, patch: bool, console: bool) -> None:
     """Show a version or a run: what it holds, where it came from, what it is called."""
     from mlvc.workspace import run_questions
 
@@ -131,8 +131,9 @@ def show_command(what: str, patch: bool, console: bool) -> None:  # noqa: FBT001
             _show_version(workspace, view, found)
             return
         if patch or console:
-            kept: bytes = run_questions.patch(workspace, view, found) if patch else run_questions.console(workspace, view, found)
-            click.get_binary_stream("stdout").write(kept)
+            kept = run_questions.patch(workspace, view, found) if patch else run_questions.console(workspace, view, found)
+            sys.stdout.buffer.write(kept)
+            sys.stdout.flush()
             return
         run = run_questions.describe(workspace, view, found)
         used = [{"name": u.name or resolving.display_version(workspace, view, u.version), "id": u.version.hex()} for u in view.inputs(found)]
@@ -206,9 +207,8 @@ def cat_command(reference: str, path: str) -> None:
             known = [entry.path for entry in held.manifest]
             near = difflib.get_close_matches(path, known, n=3, cutoff=0.4) or known[:3]
             raise NotFoundError(f"{reference} has no file '{path}'", hint=f"it has {', '.join(near)}")
-    out = click.get_binary_stream("stdout")
     for piece in contents.read_entry(workspace, held, path):
-        out.write(piece)
+        sys.stdout.buffer.write(piece)
     sys.stdout.flush()
 
 

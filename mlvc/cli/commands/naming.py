@@ -97,7 +97,7 @@ def unlink_command(ref: str) -> None:
 @click.option("--collection", is_flag=True, help="Delete all versions, and the name.")
 @click.option("--force", is_flag=True, help="Also the aliases and links that it has.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
-def delete_command(what: str, collection: bool, force: bool, dry_run: bool) -> None:  # noqa: FBT001
+def delete_command(what: str, collection: bool, force: bool, dry_run: bool) -> None:
     """Delete a version, a run, or a whole collection. 'mlvc undo' brings it back until 'mlvc gc' has run."""
     workspace = context.workspace()
     command = context.command_line()

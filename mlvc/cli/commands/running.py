@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -55,16 +56,22 @@ def run_command(
         name=name,
         job_type=job_type,
         config=dict(config),
+        show=_show,
     )
     output.note(f"run {found.name or found.label} {found.state} with exit code {code}; 'mlvc show run/{found.label}' shows it")
     return code
+
+
+def _show(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 @click.command("runs", epilog="Examples: mlvc runs   mlvc runs --filter state=finished --filter 'config.lr>0.01'")
 @click.option("--filter", "filters", multiple=True, help="KEY=VALUE, or with != > < >= <= ; as state, job_type, config.lr, summary.acc.")
 @click.option("-n", "--max-count", default=50, show_default=True, help="How many to show.")
 @click.option("--all", "everything", is_flag=True, help="Runs of all projects.")
-def runs_command(filters: tuple[str, ...], max_count: int, everything: bool) -> None:  # noqa: FBT001
+def runs_command(filters: tuple[str, ...], max_count: int, everything: bool) -> None:
     """List runs, the newest first."""
     from mlvc.workspace import run_questions
 

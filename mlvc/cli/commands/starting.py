@@ -33,7 +33,7 @@ def init_command(folder: Path | None, project: str | None, store: Path | None) -
 @click.argument("key", required=False)
 @click.argument("value", required=False)
 @click.option("--unset", is_flag=True, help="Remove the key.")
-def config_command(key: str | None, value: str | None, unset: bool) -> None:  # noqa: FBT001
+def config_command(key: str | None, value: str | None, unset: bool) -> None:
     """Show or set what mlvc.toml says: project, upstream, remotes.NAME.url."""
     from mlvc.format import names
     from mlvc.workspace import configuration
@@ -91,10 +91,10 @@ complete -o nosort -F _mlvc_complete mlvc
 """
 
 
-@click.command("completion", epilog="Example: eval \"$(mlvc completion bash)\"")
+@click.command("completion", epilog='Example: eval "$(mlvc completion bash)"')
 @click.argument("shell", required=False, type=click.Choice(["bash", "zsh", "fish"]))
 @click.option("--candidates", is_flag=True, hidden=True)
-def completion_command(shell: str | None, candidates: bool) -> None:  # noqa: FBT001
+def completion_command(shell: str | None, candidates: bool) -> None:
     """Print what makes a shell complete verbs, options and references (name, name:alias, name@id)."""
     from mlvc.cli.main import mlvc
 

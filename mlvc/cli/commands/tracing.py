@@ -18,7 +18,7 @@ from mlvc.workspace import resolving
 @click.option("--depth", type=click.IntRange(min=1), help="How many steps to go; default: all.")
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what was made of it.")
-def lineage_command(what: str, form: str, depth: int | None, up: bool, down: bool) -> None:  # noqa: FBT001
+def lineage_command(what: str, form: str, depth: int | None, up: bool, down: bool) -> None:
     """Show which runs and data made a version, and what was made of it."""
     from mlvc.workspace import tracing
 
