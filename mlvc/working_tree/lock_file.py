@@ -90,9 +90,10 @@ def parse(text: str, what: str) -> Pins:
 
 
 def _version_id(text: str) -> VersionId:
-    if len(text) != 2 * ID_SIZE:
+    found = bytes.fromhex(text)
+    if len(found) != ID_SIZE:
         raise ValueError("length of the id")
-    return VersionId(bytes.fromhex(text))
+    return VersionId(found)
 
 
 def write(root: Path, pins: Pins) -> None:

@@ -21,7 +21,11 @@ from mlvc.errors import (
 from mlvc.format import manifest as manifests
 from mlvc.format import record, sorted_blocks
 from mlvc.format.ids import digest
+from mlvc.format.journal_entry import GENESIS, Control
 from mlvc.format.operations import Publish
+from mlvc.journal.entries import Journal
+from mlvc.repository import append
+from mlvc.repository.append import Tail
 from mlvc.repository.repository import Repository
 from mlvc.working_tree import lock_file
 from mlvc.working_tree.lock_file import WHOLE, Pin
@@ -270,6 +274,22 @@ def test_a_repository_without_commits_adopts_what_it_pulls(tmp_path, origin, rem
     assert history(there) == history(origin)
 
 
+def test_a_journal_that_was_begun_and_never_used_gives_way_to_the_remotes(tmp_path, origin, remote):
+    there = workspace(tmp_path / "b")
+    with pytest.raises(UsageError), there.committing("too large") as commit:  # refused once the journal is begun
+        commit.say_with(lambda view: _begun(there))
+    assert there.repository.journal() is not None
+    exchanging.add_remote(there, "origin", str(remote))
+    exchanging.pull(there)
+    assert history(reopened(there)) == history(origin)
+
+
+def _begun(where):
+    journal = Journal(where.repository.backend, bytes(16))
+    append.append_control(journal, Tail(0, bytes(32)), Control(GENESIS, where.repository.id))
+    raise UsageError("too large")
+
+
 def test_a_clone_cannot_fill_a_second_remote(tmp_path, origin, remote):
     there = clone(remote, tmp_path / "b")
     publish(there, {"w.bin": b"mine"})
@@ -334,71 +354,3 @@ def test_a_manifest_that_would_write_outside_its_folder_is_refused(tmp_path, ori
         with pytest.raises((DamageError, InvalidNameError)):
             contents.write_out(there, contents.of(there, there.repository.view(), version), there.root / "out")
     assert not (there.root / "escaped").exists() and not list(tmp_path.rglob("post-checkout"))
-
-
-# -- naming remotes ---------------------------------------------------------------------------------------------------
-
-
-def test_adding_a_remote_says_what_is_there(tmp_path, origin, remote, monkeypatch):
-    here = workspace(tmp_path / "a")
-    monkeypatch.chdir(tmp_path)
-    added = exchanging.add_remote(here, "origin", "fresh")
-    assert (added.url, added.is_upstream) == (str(tmp_path / "fresh"), True) and added.says.startswith("empty")
-    added = exchanging.add_remote(here, "team", str(remote))
-    assert not added.is_upstream and "holds 3 journal entries" in added.says and "pull" in added.says
-    publish(here, {"x": b"x"})
-    here = reopened(here)
-    exchanging.remove_remote(here, "team")
-    exchanging.add_remote(origin, "self", str(remote))
-    assert [r.name for r in exchanging.remotes(here)] == ["origin"]
-    assert "another history" in exchanging.add_remote(workspace_with_history(tmp_path), "team", str(remote)).says
-    assert list(remote.rglob(".tmp-*")) == [], "the probe leaves nothing"
-
-
-def workspace_with_history(tmp_path):
-    made = workspace(tmp_path / "own")
-    publish(made, {"x": b"x"})
-    return made
-
-
-@pytest.mark.parametrize(
-    ("name", "url", "error", "words"),
-    [
-        ("a.b", "/x", InvalidNameError, "name"),
-        ("", "/x", InvalidNameError, "name"),
-        ("origin", "s3://key:secret@bucket/x", UsageError, "password"),
-        ("origin", "s3://bucket/x", UnsupportedError, "s3"),
-        ("origin", "gopher://x", UnsupportedError, "gopher"),
-    ],
-)
-def test_remotes_that_cannot_be_are_refused(tmp_path, name, url, error, words):
-    here = workspace(tmp_path / "a")
-    with pytest.raises(error, match=words) as raised:
-        exchanging.add_remote(here, name, url)
-    assert "secret" not in str(raised.value)
-    assert exchanging.remotes(here) == []
-
-
-def test_a_folder_that_is_for_something_else_is_refused(tmp_path, remote):
-    here = connected(tmp_path / "a", remote)
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "cat.png").write_bytes(b"cat")
-    (tmp_path / "file").write_bytes(b"")
-    for url, words in [("photos", "cat.png"), ("file", "is a file"), ("a", "itself")]:
-        with pytest.raises(UsageError, match=words):
-            exchanging.add_remote(here, "other", str(tmp_path / url))
-    with pytest.raises(UsageError, match="already"):
-        exchanging.add_remote(here, "origin", str(tmp_path / "new"))
-
-
-def test_forgetting_the_upstream_makes_the_next_one_it(tmp_path, remote):
-    here = connected(tmp_path / "a", remote)
-    exchanging.add_remote(here, "second", str(tmp_path / "second"))
-    exchanging.remove_remote(here, "origin")
-    assert [(r.name, r.is_upstream) for r in exchanging.remotes(here)] == [("second", True)]
-    with pytest.raises(NotFoundError, match="no remote 'origin'"):
-        exchanging.remove_remote(here, "origin")
-    exchanging.remove_remote(here, "second")
-    with pytest.raises(NotFoundError, match="has no remote") as raised:
-        exchanging.push(here)
-    assert "remote add" in raised.value.hint
