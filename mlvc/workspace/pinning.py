@@ -192,8 +192,8 @@ def _repin(workspace: Workspace, pin: Pin | None, transaction: TransactionId | N
             pins[pin.path] = pin
         if transaction is not None:
             undoing.remember_pins(workspace, transaction, before, pins)
-    if pin is not None and workspace.checkout:
-        workspace.checkout.keep_away_from(workspace.root / pin.path)
+        if pin is not None and workspace.checkout:  # under the lock too: others write the same .gitignore
+            workspace.checkout.keep_away_from(workspace.root / pin.path)
 
 
 def remove_pin(workspace: Workspace, path: Path) -> Pin:

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +12,7 @@ from mlvc.objects.ingest import Ingest
 from mlvc.working_tree import lock_file
 from mlvc.working_tree.lock_file import WHOLE
 from mlvc.workspace import contents, pinning, publishing
+from mlvc.workspace.workspace import Workspace
 
 
 def held(tree, added):
@@ -392,6 +394,23 @@ def test_pins_of_commands_run_at_once_are_all_kept(tree):
         publishing.publish = publish
 
     assert tree.pins() == {"a.csv": "a:v0", "b.csv": "b:v0"}
+
+
+def test_many_commands_at_once_lose_no_pin_and_no_line_of_the_gitignore(tree):
+    names = [f"p{n}.csv" for n in range(8)]
+
+    def add(name):
+        workspace = Workspace.find(tree.root)
+        try:
+            pinning.add(workspace, tree.write(name, name), "mlvc add")
+        finally:
+            workspace.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, names))
+
+    assert sorted(lock_file.read(tree.root)) == names
+    assert sorted((tree.root / ".gitignore").read_text().split()) == [f"/{name}" for name in names]
 
 
 def test_unpinning_keeps_the_file_and_the_version(tree):
