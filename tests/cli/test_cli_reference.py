@@ -21,3 +21,10 @@ def test_every_verb_has_help_with_an_example(verb):
     assert command.help
     leaves = command.commands.values() if isinstance(command, click.Group) else [command]
     assert all("Example" in (leaf.epilog or "") for leaf in leaves)
+
+
+def test_the_shapes_that_json_prints_are_described(repository):
+    page = (PAGE.parent / "cli-json.md").read_text(encoding="utf-8")
+    shown = [repository.json("show", "m:v0"), repository.json("oplog")[0], repository.json("ls")[0], repository.json("status")]
+    missing = [name for document in shown for name in document if f"`{name}`" not in page]
+    assert missing == []
