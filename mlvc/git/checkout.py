@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ class Checkout:
 
     def tracks(self, path: Path) -> bool:
         """Tells whether Git tracks a file, or something in a folder."""
-        out = command.git(["ls-files", "--", str(path)], cwd=self.root, check=False)
+        out = command.git(["--literal-pathspecs", "ls-files", "--", str(path)], cwd=self.root, check=False)
         return bool(out)
 
     def ignores(self, path: Path) -> bool:
@@ -69,10 +70,10 @@ class Checkout:
         if self.ignores(path):
             return
         ignore_file = path.parent / ".gitignore"
-        before = ignore_file.read_text(encoding="utf-8") if ignore_file.exists() else ""
-        if before and not before.endswith("\n"):
-            before += "\n"
-        atomic_file.replace(ignore_file, (before + _ignore_pattern(path.name) + "\n").encode())
+        before = ignore_file.read_bytes() if ignore_file.exists() else b""  # Git asks for no encoding, nor do we
+        if before and not before.endswith(b"\n"):
+            before += b"\n"
+        atomic_file.replace(ignore_file, before + os.fsencode(_ignore_pattern(path.name)) + b"\n")
 
 
 def _ignore_pattern(name: str) -> str:

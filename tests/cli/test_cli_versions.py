@@ -160,3 +160,25 @@ def test_oplog_lists_commands(repository):
 def test_secrets_on_the_command_line_are_masked_in_the_log(repository):
     repository("add", "models/m.h5", "--meta", "api_token=hunter2", "--alias", "x")
     assert "hunter2" not in repository("oplog").out
+
+
+def test_a_name_with_brackets_is_no_pattern(repository):
+    """Git tracks a1.csv; a[1].csv is another file."""
+    repository.write("a1.csv", "tracked")
+    repository.git("add", "a1.csv")
+    repository.write("a[1].csv", "ours")
+    repository("add", "a[1].csv", "--name", "ours")
+    assert "a[1].csv" in [pin["path"] for pin in repository.json("status")["pins"]]
+
+
+def test_a_gitignore_in_another_encoding_is_kept_as_it_is(repository):
+    repository.write("sub/.gitignore", b"/caf\xe9")
+    repository.write("sub/x.csv", "a")
+    repository("add", "sub/x.csv")
+    assert (repository.folder / "sub/.gitignore").read_bytes() == b"/caf\xe9\n/x.csv\n"
+
+
+def test_undoing_a_first_add_says_that_the_path_is_not_pinned_any_more(repository):
+    repository.write("x.csv", "a")
+    repository("add", "x.csv")
+    assert "x.csv is not pinned any more" in repository("undo").out

@@ -17,12 +17,14 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 @click.option("--force", is_flag=True, help="Also when it was pushed.")
 def undo_command(transaction: str | None, force: bool) -> None:
     """Take back the last change, or a named one of 'mlvc oplog'. Undoing an undo brings the change back."""
+    from mlvc.working_tree import lock_file
     from mlvc.workspace import undoing
 
     workspace = context.workspace()
     done = undoing.undo(workspace, transaction, context.command_line(), force=force)
     lines = [f"undone: {done.transaction.command}  ({short(done.transaction.id, 8)}, {output.when(done.transaction.when_ms)})"]
-    lines += [f"mlvc.lock: {path} is pinned as before" for path in done.pins_restored]
+    pins = lock_file.read(workspace.root)
+    lines += [f"mlvc.lock: {path} is {'pinned as before' if path in pins else 'not pinned any more'}" for path in done.pins_restored]
     output.result({**shapes.transaction(done.transaction), "pins_restored": list(done.pins_restored)}, lines)
 
 
