@@ -118,8 +118,8 @@ def read(path: Path) -> Iterator[Any]:
         data = path.read_bytes()
     except OSError as error:
         raise local_file_error(error, f"read the run's log {path}") from error
-    if len(data) < len(_HEADER):
-        return
+    if len(data) < len(_HEADER) or not any(data[: len(_HEADER)]):
+        return  # its writer has reserved space and not begun yet
     if data[:5] != _HEADER[:5]:
         raise DamageError(f"{path} is no run log: it begins with {data[:5]!r}")
     if data[5] > _HEADER[5]:

@@ -2,6 +2,7 @@
 
 runs/<run id>/run             what began it, created once
 runs/<run id>/lock            shared by every writer; whoever gets it alone knows that none is left
+runs/<run id>/gate            held by whoever tries that, so that a look does not keep the last writer from sealing
 runs/<run id>/<n>.events      one writer's log
 runs/<run id>/console         what the program printed
 """
@@ -30,7 +31,7 @@ from mlvc.runs import event_log, events
 from mlvc.runs.event_log import EventLog
 from mlvc.runs.events import Recorded
 
-_RUN, _LOCK, _CONSOLE, _LOGS = "run", "lock", "console", ".events"
+_RUN, _LOCK, _GATE, _CONSOLE, _LOGS = "run", "lock", "gate", "console", ".events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +95,40 @@ class LiveRun:
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Holds the run against new writers; False when it has one."""
+        """Holds the run against new writers; False when it has one, or is sealed and removed.
+
+        Of several that try at once each gets its turn, so a False always means a writer, never another one's look.
+        """
+        gate = _open_lock(self.folder / _GATE)
+        lock = _open_lock(self.folder / _LOCK)
         try:
-            fd = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
-            yield False  # sealed and removed meanwhile
-            return
-        except OSError as error:
-            raise local_file_error(error, f"open the lock of the run {self.id.hex()[:8]}") from error
-        try:
+            if gate is None or lock is None:
+                yield False
+                return
+            fcntl.flock(gate, fcntl.LOCK_EX)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
                 return
-            yield self.folder.exists()
+            yield _is_open_at(lock, self.folder / _LOCK)
         finally:
-            os.close(fd)
+            for fd in (lock, gate):
+                if fd is not None:
+                    os.close(fd)
 
     def remove(self) -> None:
-        """Removes the folder of a run whose record is sealed."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Removes the folder of a run whose record is sealed: at once for everybody, then its content.
+
+        What an earlier removal left because it was killed goes too.
+        """
+        runs_folder = self.folder.parent
+        try:
+            os.rename(self.folder, atomic_file.temporary_name(runs_folder))
+        except OSError as error:
+            raise local_file_error(error, f"remove {self.folder}") from error
+        for removed in runs_folder.glob(f"{atomic_file.TEMPORARY_PREFIX}*"):
+            shutil.rmtree(removed, ignore_errors=True)  # another remover may be at it
 
 
 class RunWriter:
@@ -167,14 +181,11 @@ def begin(runs_folder: Path, identifier: RunId, beginning: Beginning) -> tuple[R
     folder = runs_folder / identifier.hex()
     while True:
         atomic_file.make_folder(folder)
-        try:
-            fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
+        fd = _open_lock(folder / _LOCK)
+        if fd is None:
             continue  # sealed and removed between the two lines
-        except OSError as error:
-            raise local_file_error(error, f"begin a run in {runs_folder}") from error
         fcntl.flock(fd, fcntl.LOCK_SH)
-        if (folder / _LOCK).exists() and os.fstat(fd).st_ino == (folder / _LOCK).stat().st_ino:
+        if _is_open_at(fd, folder / _LOCK):
             break
         os.close(fd)
     data = json.dumps(asdict(beginning), ensure_ascii=False, sort_keys=True).encode()
@@ -183,6 +194,25 @@ def begin(runs_folder: Path, identifier: RunId, beginning: Beginning) -> tuple[R
     found = live.beginning()
     assert found is not None, "it was just created, or was there"
     return RunWriter(live, fd), found
+
+
+def _open_lock(path: Path) -> int | None:
+    """Returns a lock file's descriptor, or None when its folder is gone."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise local_file_error(error, f"open {path}") from error
+
+
+def _is_open_at(fd: int, path: Path) -> bool:
+    """Tells whether a descriptor is the file at a path: one of a removed folder locks nothing."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), found)
 
 
 def list_live(runs_folder: Path) -> list[LiveRun]:

@@ -8,6 +8,7 @@ import pytest
 
 import mlvc
 import mlvc as wandb
+from mlvc.runs import live_run
 
 
 def only_run():
@@ -209,3 +210,27 @@ def test_importing_is_light(python):
     child = python("import sys, mlvc; print([m for m in ('numpy', 'rich', 'click', 'sqlite3') if m in sys.modules])")
     assert child.communicate()[0] == "[]\n"
     assert mlvc.__version__
+
+
+def test_looking_at_a_run_does_not_keep_its_last_writer_from_sealing_it(folder):
+    wandb.init(id="first").finish()
+    stop = threading.Event()
+    seen = []
+
+    def look():
+        while not stop.is_set():
+            for live in live_run.list_live(folder / ".mlvc" / "runs"):
+                seen.append(live.has_writers())
+
+    lookers = [threading.Thread(target=look) for _ in range(4)]
+    for looker in lookers:
+        looker.start()
+    try:
+        for number in range(25):
+            wandb.init(id=f"run{number}").finish()
+            assert not live_run.list_live(folder / ".mlvc" / "runs")
+    finally:
+        stop.set()
+        for looker in lookers:
+            looker.join()
+    assert True in seen
