@@ -13,7 +13,6 @@ The recipes, each safe against a crash at any point:
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +73,7 @@ def using_layer(layer: FileLayer) -> Iterator[FileLayer]:
 
 def temporary_name(folder: str | Path) -> str:
     """Returns an unused name in `folder` that cleaning up recognises as garbage after a crash."""
-    return os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(8)}")
+    return os.path.join(folder, f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(8).hex()}")
 
 
 def make_folder(path: str | Path) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,6 +31,8 @@ def _submitted(pool: ThreadPoolExecutor, work: Callable[[Item], Result], item: I
     try:
         return pool.submit(work, item)
     except RuntimeError:
+        from concurrent.futures import Future
+
         done: Future[Result] = Future()
         done.set_result(work(item))
         return done
@@ -47,6 +51,8 @@ def map_in_order(
     if workers == 1:
         yield from map(work, items)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mlvc")
     waiting: deque[Future[Result]] = deque()
     try:

@@ -7,7 +7,6 @@ Stored collection names are `project/name` for a source and `registry:R/name` fo
 from __future__ import annotations
 
 import re
-import secrets
 
 from mlvc.errors import InvalidNameError
 
@@ -26,24 +25,6 @@ _RUN_LABEL_FORBIDDEN = re.compile(r"[/\\#?%:\r\n]")
 _REGISTRY_PROJECTS = ("registry", "model-registry")
 _WANDB_REGISTRY = "wandb-registry-"
 _RESERVED_PROJECTS = (*_REGISTRY_PROJECTS, "run")
-_RUN_LABEL_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
-
-_ADJECTIVES = (
-    "amber autumn bold brave breezy bright brisk calm clear clever cosmic crisp daring deep dewy eager early earthy "
-    "easy elated fair fancy fast fine floral fresh gentle giddy glad golden good grand happy hearty helpful honest "
-    "icy jolly keen kind lemon light likely lively logical loyal lucky magic major merry mild misty morning neat noble "
-    "northern olive proud pure quick quiet rare resilient rich robust rosy royal ruby sandy scarlet serene sharp "
-    "silver silvery smart smooth snowy soft solar sparkling spring stellar still sunny super swift treasured true "
-    "twilight upbeat valiant vibrant vivid warm wild wise woven young"
-).split()
-_NOUNS = (
-    "aardvark bay bird blaze bloom breeze brook bush butterfly canyon cherry cloud coast comet cosmos creek dawn deluge "
-    "dew dove dragon dream dust eagle eon etchings feather fern field fire firefly flower fog forest frog frost galaxy "
-    "glade glitter grass harbor haze hill island jazz lake leaf leaves meadow mist monkey moon morning mountain music "
-    "night oasis ocean paper pebble pine planet plant plasma pond pyramid rain resonance river rook salad sea shadow "
-    "shape silence smoke snow snowflake sound spaceship star sun sunset surf terrain thunder tree valley violet vortex "
-    "voice water waterfall wave wildflower wind wood yogurt"
-).split()
 
 
 def check_artifact_name(name: str) -> str:
@@ -138,16 +119,6 @@ def check_run_label(label: str) -> str:
     if not label or len(label) > MAX_NAME or is_forbidden or label != label.strip():
         raise InvalidNameError(f"a run id has 1 to {MAX_NAME} characters, none of / \\ # ? % :, found {label!r}")
     return label
-
-
-def new_run_label() -> str:
-    """Returns eight random characters, as W&B's run ids are."""
-    return "".join(secrets.choice(_RUN_LABEL_ALPHABET) for _ in range(8))
-
-
-def new_run_name(number: int) -> str:
-    """Returns a name like `brisk-harbor-7`."""
-    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{number}"
 
 
 def parse_version_label(text: str) -> int | None:

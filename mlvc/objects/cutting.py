@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pyfastcdc import FastCDC
-
 WHOLE_BELOW = 1 << 20
 """Files up to this size, in bytes, are one chunk."""
 
@@ -33,6 +31,8 @@ def cut(read: Callable[[int], bytes]) -> Iterator[list[memoryview]]:
     Args:
         read: returns the next bytes of the file, at most as many as asked, b"" at the end.
     """
+    from pyfastcdc import FastCDC
+
     chunker = FastCDC(
         AVERAGE_SIZE, min_size=MIN_SIZE, max_size=LARGEST, normalized_chunking=_NORMALISATION, seed=_SEED
     )

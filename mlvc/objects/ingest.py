@@ -8,23 +8,20 @@ transaction exists. Data and meta packs are apart. Memory is bounded whatever th
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 
 import blake3
 
 from mlvc import atomic_file
-from mlvc.errors import Error, LocalFileError, UsageError, local_file_error
 from mlvc.format import chunk, record
 from mlvc.format import recipe as recipes
 from mlvc.format.ids import ChunkId, FileDigest, RecordId, digest
 from mlvc.format.pack import PackClass, PackName
 from mlvc.format.recipe import Piece, Recipe
 from mlvc.format.record import CHUNK_CODE, Kind
-from mlvc.objects import cutting
+from mlvc.objects import cutting, source_file
 from mlvc.objects.pack_writer import PackWriter
 from mlvc.objects.store import ObjectStore
 from mlvc.parallel import map_in_order
@@ -98,17 +95,17 @@ class Ingest:
 
     def _read_small(self, item: tuple[Path, os.stat_result]) -> tuple[os.stat_result, _Encoded]:
         path, _ = item
-        with _opened(path) as file:
+        with source_file.opened(path) as file:
             before = os.fstat(file.fileno())
             data = file.read(cutting.WHOLE_BELOW + 1) or b""
-            _check_unchanged(path, before, os.fstat(file.fileno()), len(data))
+            source_file.check_unchanged(path, before, os.fstat(file.fileno()), len(data))
         return before, self._encode(data)
 
     def _add_large(self, path: Path, _: os.stat_result) -> StoredFile:
-        with _opened(path) as file:
+        with source_file.opened(path) as file:
             before = os.fstat(file.fileno())
             stored = self.add_stream(file.read)
-            _check_unchanged(path, before, os.fstat(file.fileno()), stored.size)
+            source_file.check_unchanged(path, before, os.fstat(file.fileno()), stored.size)
         return StoredFile(stored.digest, stored.size, stored.recipe, before)
 
     def add_stream(self, read: Callable[[int], bytes]) -> StoredFile:
@@ -233,43 +230,12 @@ class Ingest:
         self._writers.clear()
 
 
-def _opened(path: Path) -> FileIO:
-    try:
-        return FileIO(path, "r")
-    except OSError as error:
-        raise local_file_error(error, f"read {path}") from error
-
-
-def regular_file(path: Path) -> os.stat_result:
-    """Returns what a file looks like, links followed.
-
-    Raises:
-        UsageError: it is no regular file: a device, socket, pipe or folder.
-        LocalFileError: it is not there (a dangling link) or cannot be looked at.
-    """
-    try:
-        found = path.stat()
-    except OSError as error:
-        if path.is_symlink():
-            raise LocalFileError(f"{path} is a link to {os.readlink(path)}, which is not there", cause=error) from error
-        raise local_file_error(error, f"read {path}") from error
-    if not stat.S_ISREG(found.st_mode):
-        kind = "folder" if stat.S_ISDIR(found.st_mode) else "device, socket or pipe"
-        raise UsageError(f"{path} is a {kind}, expected a regular file")
-    return found
-
-
-def _check_unchanged(path: Path, before: os.stat_result, after: os.stat_result, size: int) -> None:
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or before.st_size != size:
-        raise Error(f"{path} changed while it was being read", hint="wait until whatever writes it is done, then add it again")
-
-
 def _batches(paths: Iterable[Path]) -> Iterator[list[tuple[Path, os.stat_result]]]:
     """Groups small files, so that their reading overlaps; large ones come alone. Keeps the order."""
     batch: list[tuple[Path, os.stat_result]] = []
     size = 0
     for path in paths:
-        found = regular_file(path)
+        found = source_file.regular_file(path)
         if found.st_size > cutting.WHOLE_BELOW:
             if batch:
                 yield batch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 import blake3
 
@@ -17,7 +17,7 @@ class PackWriter:
     """A pack under way. Nothing is visible until `publish`; `discard` removes what was written."""
 
     def __init__(self, backend: LocalBackend, pack_class: PackClass) -> None:
-        self.name = PackName(pack_class, secrets.token_bytes(NONCE_SIZE))
+        self.name = PackName(pack_class, os.urandom(NONCE_SIZE))
         self._path = backend.path(self.name.key)
         atomic_file.make_folder(self._path.parent)
         self._staged = atomic_file.StagedFile(self._path.parent)

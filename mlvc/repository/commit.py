@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ class Commit:
             self._operations.extend(self._build(view))
         return make_envelope(
             Transaction(
-                nonce=secrets.token_bytes(NONCE_SIZE),
+                nonce=os.urandom(NONCE_SIZE),
                 who=self._who,
                 when_ms=int(time.time() * 1000),
                 command=self._command,
@@ -114,7 +114,7 @@ def joining(view: View, who: str) -> Transaction | None:
     if len(heads) <= MAX_AFTER:
         return None
     return Transaction(
-        secrets.token_bytes(NONCE_SIZE), who, int(time.time() * 1000), "join heads", heads[:MAX_AFTER], ()
+        os.urandom(NONCE_SIZE), who, int(time.time() * 1000), "join heads", heads[:MAX_AFTER], ()
     )
 
 

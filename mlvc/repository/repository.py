@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,7 +162,7 @@ class Repository:
         journal = self.journal()
         tail = Tail(standing.number, standing.hash)
         if journal is None:
-            journal = Journal(self.backend, secrets.token_bytes(NONCE_SIZE))
+            journal = Journal(self.backend, os.urandom(NONCE_SIZE))
             tail = self._begin(journal)
         append.append_transactions(journal, tail, envelopes)
 

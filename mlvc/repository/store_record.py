@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ def read(backend: Backend) -> StoreRecord | None:
 
 def create(backend: Backend) -> StoreRecord:
     """Makes a store of an empty place, or returns the record of the one that is there."""
-    body = {"id": secrets.token_bytes(NONCE_SIZE), "format": FORMAT, "created": int(time.time() * 1000)}
+    body = {"id": os.urandom(NONCE_SIZE), "format": FORMAT, "created": int(time.time() * 1000)}
     backend.create(KEY, record.seal(Kind.STORE, canonical.encode(body)))
     found = read(backend)
     assert found is not None, "the record was just created, or was there"

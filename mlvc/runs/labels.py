@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import DamageError
@@ -16,7 +16,7 @@ def _key(project: str, label: str) -> str:
 
 def claim(backend: Backend, project: str, label: str) -> tuple[RunId, bool]:
     """Returns the run that a label means on this store, and whether it was claimed just now."""
-    fresh = RunId(secrets.token_bytes(RUN_ID_SIZE))
+    fresh = RunId(os.urandom(RUN_ID_SIZE))
     if backend.create(_key(project, label), canonical.encode([project, label, fresh])):
         return fresh, True
     found = find(backend, project, label)

@@ -12,9 +12,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
-import shutil
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +24,7 @@ import msgpack
 from mlvc import atomic_file
 from mlvc.errors import DamageError, local_file_error
 from mlvc.format.ids import RUN_ID_SIZE, RunId
-from mlvc.runs import event_log, events
+from mlvc.runs import event_log, events, surroundings
 from mlvc.runs.event_log import EventLog
 from mlvc.runs.events import Recorded
 
@@ -128,6 +125,8 @@ class LiveRun:
         except OSError as error:
             raise local_file_error(error, f"remove {self.folder}") from error
         for removed in runs_folder.glob(f"{atomic_file.TEMPORARY_PREFIX}*"):
+            import shutil
+
             shutil.rmtree(removed, ignore_errors=True)  # another remover may be at it
 
 
@@ -143,10 +142,10 @@ class RunWriter:
     def log(self) -> EventLog:
         """This process' log, begun when first written to."""
         if self._log is None:
-            name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{_LOGS}"
+            name = f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}{_LOGS}"
             self._log = EventLog(self.live.folder / name)
             self._log.append(
-                msgpack.packb([events.WRITER, socket.gethostname(), boot_id(), os.getpid(), time.time()])
+                msgpack.packb([events.WRITER, surroundings.host_name(), surroundings.boot_id(), os.getpid(), time.time()])
             )
         return self._log
 
@@ -231,19 +230,11 @@ def _is_run_id(name: str) -> bool:
         return False
 
 
-def boot_id() -> str:
-    """Returns what tells one boot of this host from another, or "" where the system does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
 def state_of(live: LiveRun, recorded: Recorded) -> str:
     """Returns the state to show for a run that is not sealed: running, crashed, or unknown when another host knows."""
     if live.has_writers():
         return events.RUNNING
-    here = socket.gethostname()
+    here = surroundings.host_name()
     if any(writer.host != here for writer in recorded.writers):
         return events.UNKNOWN
     return state_of_dead(recorded)[0]

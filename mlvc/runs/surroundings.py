@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 _SECRET = re.compile(r"(token|key|passw|secret|credential|auth)", re.IGNORECASE)
@@ -43,7 +43,7 @@ def describe(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[s
 
     return {
         "command": masked(arguments),
-        "host": socket.gethostname(),
+        "host": host_name(),
         "os": platform.platform(),
         "python": platform.python_version(),
         "executable": sys.executable,
@@ -84,3 +84,16 @@ def installed_packages() -> str:
 
     found = {f"{d.metadata['Name']}=={d.version}" for d in metadata.distributions() if d.metadata["Name"]}
     return "".join(f"{line}\n" for line in sorted(found, key=str.lower))
+
+
+def host_name() -> str:
+    """Returns what tells this host from others."""
+    return os.uname().nodename
+
+
+def boot_id() -> str:
+    """Returns what tells one boot of this host from another, or "" where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

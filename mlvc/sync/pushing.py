@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from dataclasses import dataclass, replace
 
 from mlvc.errors import ConflictError, NotFoundError, RemoteError, UnsupportedError
@@ -121,7 +121,7 @@ def _begin(repository: Repository, remote: Remote, record: StoreRecord, progress
     if standing.journal is not None:
         return _hand_over(repository, remote, record, progress)
     if repository.pending.ids():
-        theirs = Journal(remote.backend, secrets.token_bytes(NONCE_SIZE))
+        theirs = Journal(remote.backend, os.urandom(NONCE_SIZE))
         append.append_control(theirs, Tail(0, NO_PREDECESSOR), Control(GENESIS, record.id, remote.url))
     return Pushed()
 

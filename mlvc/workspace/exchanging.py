@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +14,14 @@ from mlvc.errors import RemoteError, UsageError
 from mlvc.fold.questions import Publication
 from mlvc.format.transaction import Need
 from mlvc.objects import closure
-from mlvc.objects.store import Wanted
 from mlvc.repository import store_record
 from mlvc.repository.repository import Repository
 from mlvc.sync import fetching, pulling, pushing
 from mlvc.sync.pulling import Pulled
 from mlvc.sync.pushing import Pushed, PushPlan
-from mlvc.sync.remote import Remote, check_scheme, local_folder
+from mlvc.sync.remote import check_scheme, local_folder
 from mlvc.working_tree import lock_file
-from mlvc.workspace import configuration, contents, locating, resolving
+from mlvc.workspace import configuration, contents, lazy_fetch, locating, resolving
 from mlvc.workspace.locating import Location
 from mlvc.workspace.remotes import (
     AddedRemote,
@@ -32,7 +30,6 @@ from mlvc.workspace.remotes import (
     all_remotes,
     open_remote,
     opened,
-    remote_at,
     remotes,
     remove_remote,
 )
@@ -47,7 +44,6 @@ __all__ = [
     "RemoteLine",
     "add_remote",
     "all_remotes",
-    "attach_lazy_fetch",
     "clone",
     "fetch",
     "open_remote",
@@ -170,7 +166,7 @@ def _cloned(source: Path, dest: Path, environment: Mapping[str, str] | None) -> 
         if project is not None:
             configuration.put(dest, "project", project)
         workspace.reload_settings()
-        attach_lazy_fetch(workspace)
+        lazy_fetch.attach(workspace)
     except BaseException:
         workspace.close()
         raise
@@ -198,57 +194,3 @@ def _remove_clone(dest: Path, *, was_there: bool) -> None:
             shutil.rmtree(inner)
         else:
             inner.unlink()
-
-
-# -- lazy fetching --------------------------------------------------------------------------------------------------
-
-
-def attach_lazy_fetch(workspace: Workspace) -> None:
-    """Makes reads of what is not here ask the remotes, the upstream first; none is opened before that."""
-    lazy = _LazyFetch(workspace)
-    workspace.repository.objects.fetch = lazy.fetch
-
-
-class _LazyFetch:
-    """Remotes opened when something is first wanted of them."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._opened: dict[str, Remote] = {}
-        self._lock = threading.Lock()
-
-    def fetch(self, wanted: list[Wanted]) -> None:
-        """Brings what it can find into local packs.
-
-        Raises:
-            RemoteError: a remote cannot be reached, and no other has all of it.
-        """
-        repository = self._workspace.repository
-        problems: list[RemoteError] = []
-        with self._lock:  # several threads read at once; what one brings, another need not
-            missing = repository.objects.missing(wanted)
-            for remote in self._remotes():
-                if not missing:
-                    return
-                try:
-                    with repository.locks.committing():  # gc must not take the pack being written for a crash's leftover
-                        fetching.fetch(repository.objects, remote, missing, self._workspace.progress)
-                except RemoteError as error:
-                    problems.append(error)
-                missing = repository.objects.missing(missing)
-        if missing and problems:
-            raise problems[0]
-
-    def _remotes(self) -> Iterable[Remote]:
-        settings = self._workspace.settings
-        for name in sorted(settings.remotes, key=lambda name: name != settings.upstream):
-            url = settings.remotes[name]
-            if url not in self._opened:
-                self._opened[url] = remote_at(self._workspace, name, url)
-            yield self._opened[url]
-
-    def close(self) -> None:
-        """Closes the remotes."""
-        for remote in self._opened.values():
-            remote.close()
-        self._opened.clear()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlvc.errors import DamageError
-from mlvc.workspace import exchanging
+from mlvc.workspace import lazy_fetch
 from mlvc.workspace.workspace import Workspace
 
 
@@ -17,7 +17,7 @@ def find(start: Path, environment: Mapping[str, str] | None = None) -> Workspace
         NotFoundError: there is no workspace.
     """
     workspace = Workspace.find(start, environment)
-    exchanging.attach_lazy_fetch(workspace)
+    lazy_fetch.attach(workspace)
     try:
         workspace.repository.take_in_inbox()
     except DamageError:

@@ -15,7 +15,7 @@ from mlvc.fold.questions import Member, View
 from mlvc.format import entry_path, names, reference
 from mlvc.format.ids import TransactionId, VersionId
 from mlvc.git import command as git
-from mlvc.objects import ingest
+from mlvc.objects import source_file
 from mlvc.runs import live_run
 from mlvc.working_tree import bring_in_line, lock_file, placing, scanning
 from mlvc.working_tree import status as tree_status
@@ -136,14 +136,14 @@ def _refuse_tracked(workspace: Workspace, absolute: Path, typed: Path) -> None:
 
 def _entries(absolute: Path, root: Path, *, is_folder: bool) -> Iterable[tuple[str, Path]]:
     if not is_folder:
-        ingest.regular_file(absolute)
+        source_file.regular_file(absolute)
         return [(entry_path.check(entry_path.normalise(absolute.name)), absolute)]
     found = list(scanning.scan(absolute, scanning.ignore_rules(scanning.folders_down_to(root, absolute))))
     if not found:
         raise UsageError(f"{absolute} holds no files", hint="empty folders are not kept, nor is what .mlvcignore names")
     for path, source in found:
         entry_path.check(path)
-        ingest.regular_file(source)
+        source_file.regular_file(source)
     return found
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -131,7 +130,7 @@ def _try_out(workspace: Workspace, remote: Remote, folder: Path) -> str:
 def _probe(store: Path) -> str | None:
     """Returns why a folder cannot take entries, or None: a second create must be refused, a range must be read."""
     backend = LocalBackend(store)
-    key = f"{atomic_file.TEMPORARY_PREFIX}probe-{secrets.token_hex(8)}"
+    key = f"{atomic_file.TEMPORARY_PREFIX}probe-{os.urandom(8).hex()}"
     try:
         created = backend.create(key, _PROBE)
         again = backend.create(key, b"another")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 import weakref
@@ -18,7 +17,7 @@ from mlvc.format import names
 from mlvc.format.ids import FactId, RunId, VersionId, short
 from mlvc.format.operations import Edge, Operation, RunHead
 from mlvc.repository.commit import Commit
-from mlvc.runs import events, labels, live_run, surroundings
+from mlvc.runs import events, labels, live_run, made_up_names, surroundings
 from mlvc.runs.events import Recorded
 from mlvc.runs.live_run import Beginning, LiveRun, RunWriter
 from mlvc.workspace import publishing, registry, run_questions
@@ -80,7 +79,7 @@ def begin(
         raise UsageError(f"there is no run '{label}' to resume in the project {project}", hint="resume='allow' begins it")
     if resume == NEVER and exists:
         raise UsageError(f"the run '{label}' exists already in the project {project}", hint="resume='allow' goes on with it")
-    label = names.check_run_label(label) if label else names.new_run_label()
+    label = names.check_run_label(label) if label else made_up_names.new_run_label()
     if identifier is None:
         identifier, _ = labels.claim(workspace.repository.backend, project, label)
     before = run_questions.describe(workspace, view, identifier) if known else None
@@ -114,7 +113,7 @@ def _beginning(
         **surroundings.describe(facts.pop("arguments", None) or _arguments(), workspace.environment),
     }
     recorded.pop("arguments", None)
-    recorded["name"] = name or (before.name if before else "") or names.new_run_name(_next_number(view, project))
+    recorded["name"] = name or (before.name if before else "") or made_up_names.new_run_name(_next_number(view, project))
     recorded["created_ms"] = before.created_ms if before else int(started * 1000)
     recorded["state"] = events.RUNNING
     for ended in ("exit_code", "finished_ms"):
@@ -361,7 +360,7 @@ def seal_crashed(workspace: Workspace) -> list[RunId]:
             continue
         recorded = live.recorded(beginning.started_s)
         hosts = {writer.host for writer in recorded.writers} or {str(beginning.facts.get("host"))}
-        if hosts == {socket.gethostname()} and seal(workspace, live):
+        if hosts == {surroundings.host_name()} and seal(workspace, live):
             sealed.append(live.id)
     return sealed
 

@@ -14,7 +14,7 @@ from mlvc.format.ids import RunId, VersionId, short
 from mlvc.format.manifest import FileEntry
 from mlvc.lineage import graph
 from mlvc.lineage.graph import ARTIFACT, RUN, Graph, Key, Node
-from mlvc.objects import ingest
+from mlvc.objects import source_file
 from mlvc.runs import events
 from mlvc.working_tree import placing
 from mlvc.workspace import contents, resolving, run_questions
@@ -105,7 +105,7 @@ def why(workspace: Workspace, view: View, path: Path) -> list[Origin]:
         LocalFileError: it cannot be read.
     """
     absolute = Path(os.path.abspath(path))
-    ingest.regular_file(absolute)
+    source_file.regular_file(absolute)
     digest = placing.current_digest(absolute, workspace.stat_cache)
     found = []
     for collection in view.collections():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from mlvc.git import checkout as git
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.commit import Commit
 from mlvc.repository.repository import Repository
+from mlvc.runs import surroundings
 from mlvc.working_tree.stat_cache import StatCache
 from mlvc.workspace import configuration, locating
 from mlvc.workspace.locating import Location
@@ -116,7 +116,7 @@ class Workspace:
                 login = getpass.getuser()
             except (KeyError, OSError):
                 login = str(os.getuid())
-            self._who = named or git.identity(self.root) or f"{login} <{login}@{socket.gethostname()}>"
+            self._who = named or git.identity(self.root) or f"{login} <{login}@{surroundings.host_name()}>"
         return self._who
 
     @property

@@ -9,7 +9,7 @@ from mlvc.backend.local import LocalBackend
 from mlvc.errors import RemoteError
 from mlvc.format.ids import VersionId
 from mlvc.sync.remote import Remote
-from mlvc.workspace import contents, exchanging, publishing
+from mlvc.workspace import contents, exchanging, lazy_fetch, publishing
 from mlvc.workspace.publishing import Draft
 from mlvc.workspace.workspace import Workspace
 
@@ -20,7 +20,7 @@ C = "p/model"
 def workspace(folder: Path) -> Workspace:
     folder.mkdir(parents=True)
     made, _ = Workspace.create(folder, ENVIRONMENT, project="p")
-    exchanging.attach_lazy_fetch(made)
+    lazy_fetch.attach(made)
     return made
 
 
