@@ -1,4 +1,4 @@
-"""The file that makes a folder or bucket a store: its format and its random id."""
+"""The file that makes a folder or bucket a store: its format and its random id. A copy beside it heals it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from mlvc.format.ids import NONCE_SIZE
 from mlvc.format.record import Kind
 
 KEY = "store"
+COPY_KEY = "store.copy"
 FORMAT = 1
+_HINT = "'mlvc fsck --repair' writes it anew from its copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +31,25 @@ def read(backend: Backend) -> StoreRecord | None:
 
     Raises:
         NewerFormatError: the store's format is newer than this mlvc's.
-        DamageError: the record is not what was written.
+        DamageError: the record is not what was written, or only its copy is left.
     """
     try:
         data = backend.read(KEY)
     except KeyMissingError:
-        return None
+        if backend.size(COPY_KEY) is None:
+            return None
+        raise DamageError(f"the store record of {backend.url} is missing", hint=_HINT) from None
+    return _decode(data, backend)
+
+
+def _decode(data: bytes, backend: Backend) -> StoreRecord:
     try:
         body = canonical.decode(record.unseal(data, Kind.STORE, f"the store record of {backend.url}"))
         found = StoreRecord(bytes(body["id"]), int(body["format"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise DamageError(f"the store record of {backend.url} is malformed") from error
+        raise DamageError(f"the store record of {backend.url} is malformed", hint=_HINT) from error
+    except DamageError as error:
+        raise DamageError(error.message, hint=_HINT) from error
     if found.format > FORMAT:
         raise NewerFormatError(
             f"the store {backend.url} has format {found.format}, known here: {FORMAT}", hint="install a newer mlvc"
@@ -51,8 +61,37 @@ def read(backend: Backend) -> StoreRecord | None:
 
 def create(backend: Backend) -> StoreRecord:
     """Makes a store of an empty place, or returns the record of the one that is there."""
+    found = read(backend)
+    if found is not None:
+        return found
     body = {"id": os.urandom(NONCE_SIZE), "format": FORMAT, "created": int(time.time() * 1000)}
-    backend.create(KEY, record.seal(Kind.STORE, canonical.encode(body)))
+    data = record.seal(Kind.STORE, canonical.encode(body))
+    if backend.create(KEY, data):
+        backend.write(COPY_KEY, [data])
     found = read(backend)
     assert found is not None, "the record was just created, or was there"
     return found
+
+
+def mend(backend: Backend) -> bool:
+    """Writes a damaged or missing record anew from its copy, or a missing copy from the record.
+
+    Returns:
+        Whether the record itself had to be written.
+
+    Raises:
+        DamageError: both are damaged or missing.
+    """
+    try:
+        found = read(backend)
+    except DamageError as error:
+        try:
+            data = backend.read(COPY_KEY)
+            _decode(data, backend)
+        except (DamageError, KeyMissingError):
+            raise DamageError(error.message, hint="its copy is damaged or missing too: clone from a remote") from error
+        backend.write(KEY, [data])
+        return True
+    if found is not None and backend.size(COPY_KEY) is None:
+        backend.write(COPY_KEY, [backend.read(KEY)])
+    return False

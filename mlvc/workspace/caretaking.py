@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from mlvc.backend.local import LocalBackend
 from mlvc.maintenance import checking, collecting, healing
 from mlvc.maintenance.checking import Report
 from mlvc.maintenance.collecting import GcPlan
 from mlvc.objects.store import Wanted
 from mlvc.progress import Progress
+from mlvc.repository import store_record
 from mlvc.repository.repository import Repository
 from mlvc.runs import event_log, live_run
 from mlvc.sync import fetching
 from mlvc.sync.remote import Remote
-from mlvc.workspace import exchanging, pinning
+from mlvc.workspace import exchanging, locating, pinning
 from mlvc.workspace.workspace import Workspace
 
 
@@ -34,6 +36,12 @@ def gc(workspace: Workspace, *, grace_s: float, dry_run: bool) -> GcPlan:
     if dry_run:
         return collecting.plan(workspace.repository, pinning.kept_versions(workspace), grace_s)
     return collecting.collect(workspace.repository, lambda: pinning.kept_versions(workspace), grace_s)
+
+
+def mend_store_record(start: Path, environment: Mapping[str, str]) -> bool:
+    """Mends what a workspace cannot be opened without; returns whether there was something to mend."""
+    location = locating.locate(start, environment)
+    return location is not None and location.exists and store_record.mend(LocalBackend(location.store))
 
 
 def fsck(workspace: Workspace, *, repair: bool) -> Report:

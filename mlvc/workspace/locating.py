@@ -38,7 +38,7 @@ class Location:
     @property
     def exists(self) -> bool:
         """Whether the store exists."""
-        return (self.store / store_record.KEY).is_file()
+        return any((self.store / key).is_file() for key in (store_record.KEY, store_record.COPY_KEY))
 
     @property
     def is_expected(self) -> bool:

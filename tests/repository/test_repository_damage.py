@@ -207,6 +207,36 @@ def test_a_flipped_bit_in_the_store_record_is_found(repository, at):
     assert "store record" in checking.check(repository).damage[0]
 
 
+@pytest.mark.parametrize("how", ["flipped", "gone"])
+def test_a_store_record_is_healed_from_its_copy_and_keeps_its_id(repository, how):
+    before = repository.id
+    if how == "gone":
+        (repository.path / "store").unlink()
+    else:
+        flip(repository.path / "store", 10)
+    with pytest.raises(DamageError, match="store record"):
+        Repository(repository.path)
+    assert store_record.mend(repository.backend)
+    assert Repository(repository.path).id == before
+    assert not store_record.mend(repository.backend)
+
+
+def test_a_store_record_whose_copy_is_damaged_too_is_never_made_up(repository):
+    (repository.path / "store").unlink()
+    flip(repository.path / "store.copy", 10)
+    with pytest.raises(DamageError):
+        store_record.mend(repository.backend)
+    with pytest.raises(DamageError):
+        Repository.create(repository.path)
+    assert not (repository.path / "store").exists()
+
+
+def test_a_lost_copy_of_the_store_record_is_written_anew(repository):
+    (repository.path / "store.copy").unlink()
+    assert not store_record.mend(repository.backend)
+    assert (repository.path / "store.copy").read_bytes() == (repository.path / "store").read_bytes()
+
+
 @pytest.mark.parametrize("name", ["view.sqlite", "packs.sqlite", "all"])
 @pytest.mark.parametrize("how", ["gone", "garbage", "cut"])
 def test_derived_files_are_made_anew_without_a_word(repository, name, how):

@@ -134,11 +134,12 @@ def test_a_push_killed_at_any_file_operation_and_repeated_arrives_once(tmp_path,
 
 def test_another_clone_finishes_a_handover_that_was_cut_off(tmp_path):
     base = tmp_path / "base"
-    root, remote = story(base)
-    here = opened(root)
-    peer = clone(root, tmp_path / "peer")
-    cut, backend = faulty_remote(here, remote, None)
+    story(base)
     for write in range(1, 20):
+        folder = copied(base, tmp_path / f"cut at write {write}")
+        here, remote = opened(folder / "here"), folder / "remote"
+        peer = clone(folder / "here", folder / "peer")
+        cut, backend = faulty_remote(here, remote, None)
         backend.at = backend.count + write
         with pytest.raises(RemoteError):
             pushing.push(here.repository, cut)

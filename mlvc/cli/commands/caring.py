@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import click
 
@@ -49,9 +51,12 @@ def fsck_command(repair: bool) -> int:
     from mlvc.maintenance import checking
     from mlvc.workspace import caretaking
 
+    mended = repair and caretaking.mend_store_record(Path.cwd(), os.environ)
     workspace = context.workspace()
     with workspace.progress:
         report = caretaking.fsck(workspace, repair=repair)
+    if mended:
+        report.repaired.append("the store record: written anew from its copy")
     lines = [f"damaged: {sentence}" for sentence in report.damage]
     lines += [f"note: {sentence}" for sentence in report.notes]
     lines += [f"repaired: {sentence}" for sentence in report.repaired]
