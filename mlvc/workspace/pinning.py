@@ -13,7 +13,7 @@ from typing import Any
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.fold.questions import Member, View
 from mlvc.format import entry_path, names, reference
-from mlvc.format.ids import TransactionId, VersionId
+from mlvc.format.ids import TransactionId, VersionId, short
 from mlvc.git import command as git
 from mlvc.objects import source_file
 from mlvc.runs import live_run
@@ -230,7 +230,7 @@ class CheckedOut:
 
 
 def checkout(workspace: Workspace, paths: Sequence[Path], *, force: bool = False) -> CheckedOut:
-    """Makes files match their pins: all, or those at, below or above `paths`. Decides everything before it touches anything.
+    """Makes files match their pins: all, or those at, below or inside of `paths`' pins. Decides before it touches anything.
 
     Raises:
         ConflictError: it would overwrite unsaved changes, and `force` is False; or something is in the way.
@@ -238,14 +238,27 @@ def checkout(workspace: Workspace, paths: Sequence[Path], *, force: bool = False
     """
     pins = lock_file.read(workspace.root)
     chosen: dict[str, Pin] = {} if paths else pins
+    inner: dict[str, list[str]] = {}
     for wanted in map(workspace.require_project_folder, paths):
         found = {p: pin for p, pin in pins.items() if wanted in (".", p) or p.startswith(f"{wanted}/")}
-        if not found:
+        around = pinned_around(pins, wanted)
+        if found:
+            chosen |= found
+        elif around is not None:
+            inner.setdefault(around.path, []).append(wanted)
+        else:
             raise _not_pinned(pins, wanted)
-        chosen |= found
     with workspace.repository.reading() as view:
         steps = [(pin, *_plan(workspace, view, pin, pin)) for pin in chosen.values()]
+        for path in inner.keys() - chosen.keys():
+            planned, held = _plan(workspace, view, pins[path], pins[path], within=inner[path])
+            steps.append((pins[path], planned, held))
     return _carry_out(workspace, steps, force=force)
+
+
+def pinned_around(pins: Pins, relative: str) -> Pin | None:
+    """Returns the pin of the folder that a path lies in, or None."""
+    return next((pin for path, pin in pins.items() if relative.startswith(f"{path}/")), None)
 
 
 def checkout_version(
@@ -299,12 +312,20 @@ def _place_for(workspace: Workspace, pins: Pins, collection: str, only: str, pat
     return relative, only
 
 
-def _plan(workspace: Workspace, view: View, old: Pin | None, new: Pin) -> tuple[CheckoutPlan, Contents]:
+def _plan(
+    workspace: Workspace, view: View, old: Pin | None, new: Pin, *, within: Sequence[str] = ()
+) -> tuple[CheckoutPlan, Contents]:
+    """Plans how to get from what one pin says to another; of all its files, or of those at or below the paths `within`."""
     held = contents.of(workspace, view, new.version)
     before: Iterable[placing.Placement] = ()
     if old is not None and comparing.is_known(view, old.version):
         before = tree_status.placements(old, contents.of(workspace, view, old.version).manifest, workspace.root)
-    after = tree_status.placements(new, held.manifest, workspace.root)
+    after: Iterable[placing.Placement] = tree_status.placements(new, held.manifest, workspace.root)
+    if within:
+        chosen = [workspace.root / path for path in within]
+        before, after = ([p for p in side if any(p.target.is_relative_to(c) for c in chosen)] for side in (before, after))
+        if not after:
+            raise NotFoundError(f"{new.path} is pinned, but holds no {' or '.join(within)}", hint=f"'mlvc show @{short(new.version)}' lists its files")
     return bring_in_line.plan(before, after, workspace.root, workspace.stat_cache), held
 
 

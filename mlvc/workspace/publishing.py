@@ -14,7 +14,7 @@ from mlvc.format import names, operations
 from mlvc.format import recipe as recipes
 from mlvc.format.ids import FileDigest, RecordId, RunId, TransactionId, VersionId
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
-from mlvc.format.operations import Collection, Move, Operation, Publish, TagAdd
+from mlvc.format.operations import Collection, Edit, Move, Operation, Publish, TagAdd
 from mlvc.format.record import kind_of
 from mlvc.repository.commit import Commit
 from mlvc.working_tree.stat_cache import now_ns
@@ -133,6 +133,10 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
                     draft.collection, built.id, index, draft.run, metadata, draft.description, draft.base, deletes
                 )
             )
+            if was_known and draft.run is None and (metadata or draft.description):
+                # A person who adds what is there already, and says more of it, wants to see that; a run's metadata
+                # stays with its own publication.
+                said.append(Edit(("version", version), metadata, (), draft.description or None))
             said += [
                 Move(draft.collection, alias, version, view.moves_to_name(draft.collection, alias), deletes)
                 for alias in aliases

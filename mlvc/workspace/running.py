@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -83,12 +83,19 @@ def run_command(
 def _publish(workspace: Workspace, active: ActiveRun, name: str, path: Path) -> None:
     if not path.exists():
         raise UsageError(f"the program succeeded, but its output {path} ({name}) is not there", hint="check --output NAME=PATH")
-    files: dict[str, Source] = dict(scanning.scan(path)) if path.is_dir() else {path.name: path}
+    files: dict[str, Source] = dict(_scan(workspace, path)) if path.is_dir() else {path.name: path}
     view = workspace.repository.view()
     collection = view.resolve(names.stored_collection(workspace.project, name))
     known = view.collection(collection)
     kind = known.type if known and known.types else publishing.type_for_entries(files)
     active.publish(Draft(collection, kind, files), f"mlvc run --output {name}={path}")
+
+
+def _scan(workspace: Workspace, folder: Path) -> Iterator[tuple[str, Path]]:
+    folder = Path(os.path.abspath(folder))
+    is_inside = folder.is_relative_to(workspace.root)
+    ruled = scanning.folders_down_to(workspace.root, folder) if is_inside else [folder]
+    return scanning.scan(folder, scanning.ignore_rules(ruled))
 
 
 def _execute(workspace: Workspace, active: ActiveRun, command: list[str], show: Callable[[bytes], None]) -> int:

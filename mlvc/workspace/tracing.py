@@ -100,11 +100,13 @@ def why(workspace: Workspace, view: View, path: Path) -> list[Origin]:
     """Returns the versions that hold what a file on disk holds, those of each collection newest first.
 
     Raises:
-        NotFoundError: none does; the message has the content's digest.
+        NotFoundError: there is no such file; or no version holds it, then the message has the content's digest.
         UsageError: it is no regular file.
         LocalFileError: it cannot be read.
     """
     absolute = Path(os.path.abspath(path))
+    if not os.path.lexists(absolute):
+        raise NotFoundError(f"there is no file {path}")
     source_file.regular_file(absolute)
     digest = placing.current_digest(absolute, workspace.stat_cache)
     found = []

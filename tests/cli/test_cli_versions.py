@@ -182,3 +182,36 @@ def test_undoing_a_first_add_says_that_the_path_is_not_pinned_any_more(repositor
     repository.write("x.csv", "a")
     repository("add", "x.csv")
     assert "x.csv is not pinned any more" in repository("undo").out
+
+
+def test_metadata_added_to_content_that_is_there_already_is_shown(repository):
+    repository("add", "models/m.h5", "--meta", "acc=0.95", "--description", "tuned")
+    shown = repository.json("show", "m:v1")
+    assert (shown["metadata"], shown["description"]) == ({"acc": 0.95}, "tuned")
+    repository("add", "models/m.h5", "--meta", "f1=0.5")
+    assert repository.json("show", "m:v1")["metadata"] == {"acc": 0.95, "f1": 0.5}
+    assert "v2" not in repository("log", "m").out
+
+
+def test_a_file_inside_a_pinned_folder_is_restored_alone(repository):
+    repository.write("data/a.txt", "a")
+    repository.write("data/deep/b.txt", "b")
+    repository("add", "data")
+    (repository.folder / "data/a.txt").unlink()
+    (repository.folder / "data/deep/b.txt").unlink()
+    repository("checkout", "data/deep/b.txt")
+    assert (repository.folder / "data/deep/b.txt").read_text() == "b"
+    assert not (repository.folder / "data/a.txt").exists()
+    assert "holds no data/none" in repository("checkout", "data/none", code=4).err
+    repository("checkout", "data/a.txt", "data/deep")
+    assert "nothing changed" in repository("status").out
+
+
+def test_why_of_a_file_that_is_not_there_says_so(repository):
+    assert repository("why", "nowhere.bin", code=4).err.startswith("error: there is no file nowhere.bin")
+
+
+def test_an_output_folder_of_mlvc_run_leaves_out_what_mlvcignore_names(repository):
+    repository.write(".mlvcignore", "*.tmp\n")
+    repository("run", "--output", "made=out", "--", "sh", "-c", "mkdir out && echo 1 > out/a.txt && echo 2 > out/b.tmp")
+    assert [file["path"] for file in repository.json("show", "made")["files"]] == ["a.txt"]

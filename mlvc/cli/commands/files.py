@@ -197,12 +197,14 @@ def checkout_command(what: tuple[str, ...], force: bool) -> None:
 
 def _is_pinned_path(workspace: Workspace, text: str) -> bool:
     from mlvc.working_tree import lock_file
+    from mlvc.workspace import pinning
 
     if any(c in text for c in ":@") and not Path(text).exists():
         return False
     pins = lock_file.read(workspace.root)
     path = workspace.require_project_folder(Path(text))
-    return path in pins or any(p.startswith(f"{path}/") for p in pins) or path == "."
+    is_around = path in pins or any(p.startswith(f"{path}/") for p in pins) or path == "."
+    return is_around or pinning.pinned_around(pins, path) is not None
 
 
 def _checked_out(done: Any) -> str:

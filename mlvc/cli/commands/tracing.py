@@ -30,7 +30,7 @@ def lineage_command(what: str, form: str, depth: int | None, up: bool, down: boo
 
 
 @click.command("why", epilog="Example: mlvc why /tmp/model.safetensors")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=parameters.PATH)
 def why_command(file: Path) -> None:
     """Say where a file on disk comes from: which versions hold its content, which run made them, from what."""
     from mlvc.workspace import run_questions, tracing
