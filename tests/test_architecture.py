@@ -67,7 +67,7 @@ PUBLIC_ATTRIBUTES = words(
 
 VAGUE = words("base common core helper helpers lib manager managers misc shared stuff util utils")
 
-ENVIRONMENT_READERS = ("workspace/workspace.py", "git/command.py")
+ENVIRONMENT_READERS = ("workspace/workspace.py", "git/command.py", "derived_database.py")
 WORD_LAYERS = ("cli", "api", "integration", "web")
 
 

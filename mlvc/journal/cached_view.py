@@ -142,8 +142,12 @@ class CachedView:
             DamageError: an entry or a pending transaction is not what was written.
         """
         with self._lock:
-            if not self._database.connection.in_transaction and not self._is_current(journal, pending):
-                self._catch_up(journal, pending)
+            if not self._database.connection.in_transaction:
+                self._database.filling(lambda: self._be_current(journal, pending))
+
+    def _be_current(self, journal: Journal | None, pending: PendingFolder) -> None:
+        if not self._is_current(journal, pending):
+            self._catch_up(journal, pending)
 
     def _catch_up(self, journal: Journal | None, pending: PendingFolder) -> None:
         with self._database.writing():

@@ -136,28 +136,31 @@ class PackIndexCache:
     def refresh(self, *, force: bool = False) -> None:
         """Brings the index in line with the packs on disk, if their folders changed since the last time."""
         with self._lock:
-            before = dict(self._database.execute("SELECT folder, modified_ns FROM scanned").fetchall())
-            now = {c.folder: self._modified_ns(c) for c in PackClass}
-            if before == now and not force:
-                return
-            known = set(self.packs())
-            bad = set() if force else set(self.unusable())
-            there = {name: size for key, size in self._backend.keys("packs/") if (name := PackName.from_key(key))}
-            for name, size in there.items():
-                if name in known or name in bad:
-                    continue
-                try:
-                    self.add(name, pack_reader.read_index(self._backend, name, size))
-                except KeyMissingError:
-                    continue
-                except DamageError as error:
-                    self._database.execute("INSERT OR REPLACE INTO unusable VALUES (?, ?)", name.to_wire(), str(error))
-            self.remove((known | bad) - there.keys())
-            fresh_ns = time.time_ns() - _RACY_NS
-            for folder, modified_ns in now.items():
-                if modified_ns > fresh_ns:  # what comes in the same tick of the clock would leave no trace
-                    modified_ns = -1  # noqa: PLW2901
-                self._database.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", folder, modified_ns)
+            self._database.filling(lambda: self._refresh(force=force))
+
+    def _refresh(self, *, force: bool) -> None:
+        before = dict(self._database.execute("SELECT folder, modified_ns FROM scanned").fetchall())
+        now = {c.folder: self._modified_ns(c) for c in PackClass}
+        if before == now and not force:
+            return
+        known = set(self.packs())
+        bad = set() if force else set(self.unusable())
+        there = {name: size for key, size in self._backend.keys("packs/") if (name := PackName.from_key(key))}
+        for name, size in there.items():
+            if name in known or name in bad:
+                continue
+            try:
+                self.add(name, pack_reader.read_index(self._backend, name, size))
+            except KeyMissingError:
+                continue
+            except DamageError as error:
+                self._database.execute("INSERT OR REPLACE INTO unusable VALUES (?, ?)", name.to_wire(), str(error))
+        self.remove((known | bad) - there.keys())
+        fresh_ns = time.time_ns() - _RACY_NS
+        for folder, modified_ns in now.items():
+            if modified_ns > fresh_ns:  # what comes in the same tick of the clock would leave no trace
+                modified_ns = -1  # noqa: PLW2901
+            self._database.execute("INSERT OR REPLACE INTO scanned VALUES (?, ?)", folder, modified_ns)
 
     def _modified_ns(self, pack_class: PackClass) -> int:
         """Returns what changes with a local folder of packs; the clock for a remote one, which is listed each time."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlvc import atomic_file
 from mlvc.errors import ConflictError, local_file_error
 
 
@@ -42,6 +43,7 @@ class StoreLocks:
 
 @contextmanager
 def _flocked(path: Path, how: int) -> Iterator[None]:
+    atomic_file.make_folder(path.parent)
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:

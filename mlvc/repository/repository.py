@@ -57,8 +57,6 @@ class Repository:
         self.id = found.id
         self.starts_journals = True
         self.locks = StoreLocks(path / _LOCKS)
-        for name in (_DERIVED, _LOCKS):
-            atomic_file.make_folder(path / name)
         self.objects = ObjectStore(self.backend, path / _DERIVED / "packs.sqlite")
         self.pending = PendingFolder(self.backend)
         self._view = CachedView(path / _DERIVED / "view.sqlite")

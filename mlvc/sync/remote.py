@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from mlvc import atomic_file
 from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
+from mlvc.backend.remote_folder import failing_as_remote
 from mlvc.errors import RemoteError, UnsupportedError
 from mlvc.journal import entries
 from mlvc.journal.entries import Journal
@@ -58,30 +58,22 @@ class Remote:
     @contextmanager
     def committing(self) -> Iterator[None]:
         """Keeps the remote's own gc from deleting while this process adds to it, where the remote is a folder."""
-        with self._locks() as locks:
-            if locks is None:
-                yield
-            else:
-                with locks.committing():
-                    yield
+        with self._held(StoreLocks.committing):
+            yield
 
     @contextmanager
     def beginning(self) -> Iterator[None]:
         """Held by a first push, so that two at once do not begin two histories in one folder."""
-        with self._locks() as locks:
-            if locks is None:
-                yield
-            else:
-                with locks.appending():
-                    yield
+        with self._held(StoreLocks.appending):
+            yield
 
     @contextmanager
-    def _locks(self) -> Iterator[StoreLocks | None]:
-        if isinstance(self.backend, LocalBackend):
-            atomic_file.make_folder(self.backend.root / "locks")
-            yield StoreLocks(self.backend.root / "locks")
-        else:
-            yield None
+    def _held(self, lock: Callable[[StoreLocks], AbstractContextManager[None]]) -> Iterator[None]:
+        with ExitStack() as held:
+            if isinstance(self.backend, LocalBackend):
+                with failing_as_remote():
+                    held.enter_context(lock(StoreLocks(self.backend.root / "locks")))
+            yield
 
     @property
     def index(self) -> PackIndexCache:

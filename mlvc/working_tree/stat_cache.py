@@ -60,14 +60,15 @@ class StatCache:
             files: path, what it looked like before it was read, digest.
             read_ns: when reading began, by this host's clock.
         """
+        rows = [
+            (os.fsencode(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, read_ns, digest)
+            for path, s, digest in files
+        ]
+        self._database.filling(lambda: self._put(rows))
+
+    def _put(self, rows: list[tuple[bytes, int, int, int, int, int, FileDigest]]) -> None:
         with self._database.writing() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (os.fsencode(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, read_ns, digest)
-                    for path, s, digest in files
-                ),
-            )
+            connection.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def close(self) -> None:
         """Closes the database."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlvc import atomic_file
-from mlvc.backend.local import LocalBackend
+from mlvc.backend.remote_folder import RemoteFolder
 from mlvc.errors import RemoteError, UsageError
 from mlvc.fold.questions import Publication
 from mlvc.format.transaction import Need
@@ -138,7 +138,7 @@ def clone(source: str, dest: Path | None = None, environment: Mapping[str, str] 
     """
     check_scheme(source)
     folder = Path(os.path.abspath(local_folder(source).expanduser()))
-    store = LocalBackend(locating.store_within(folder))
+    store = RemoteFolder(locating.store_within(folder))
     if store_record.read(store) is None:
         raise RemoteError(f"{folder} holds no mlvc store", hint="name a repository, or a folder that was pushed to")
     dest = Path(os.path.abspath(dest if dest is not None else _default_name(folder)))

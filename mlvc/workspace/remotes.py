@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mlvc import atomic_file
 from mlvc.backend.local import LocalBackend
+from mlvc.backend.remote_folder import RemoteFolder
 from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
 from mlvc.format.names import MAX_NAME
 from mlvc.journal.entries import Journal
@@ -25,7 +26,7 @@ from mlvc.workspace.workspace import Workspace
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
 _CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*@")
 _PROBE = b"create-if-absent and ranged reads"
-_STORE_PARTS = {"store", "journal", "packs", "pending", "labels", "locks", "cache", "runs", ".gitignore"}
+_STORE_PARTS = {"store", "store.copy", "journal", "packs", "pending", "labels", "locks", "cache", "runs", ".gitignore"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def remote_at(workspace: Workspace, name: str, url: str) -> Remote:
     """Opens what a URL names: a store's folder, or a repository that holds one."""
     check_scheme(url)
     folder = workspace.root / local_folder(url).expanduser()  # a relative one is written by hand, and means the root
-    return Remote(name, LocalBackend(locating.store_within(folder)), workspace.repository.path / "cache")
+    return Remote(name, RemoteFolder(locating.store_within(folder)), workspace.repository.path / "cache")
 
 
 def all_remotes(workspace: Workspace) -> list[Remote]:
