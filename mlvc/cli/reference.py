@@ -19,7 +19,8 @@ def render() -> str:
         "Made from the code by `python -m mlvc.cli.reference`; a test checks that it is current.",
         "",
     ]
-    root = click.Context(mlvc, info_name="mlvc", terminal_width=_WIDTH, max_content_width=_WIDTH)
+    settings = {**mlvc.context_settings, "terminal_width": _WIDTH, "max_content_width": _WIDTH}
+    root = click.Context(mlvc, info_name="mlvc", **settings)
     for path, command in _commands(mlvc, root):
         help_text = command.get_help(path)
         heading = "#" * (2 + path.command_path.count(" "))
