@@ -66,3 +66,33 @@ def map_in_order(
         for future in waiting:
             future.cancel()
         pool.shutdown(wait=True)
+
+
+class Background:
+    """Work that goes on beside the caller's, such as syncing a file while the next one is written."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: deque[Future[object]] = deque()
+
+    def start(self, work: Callable[[], object]) -> None:
+        """Begins some work; waits for the oldest when twice the workers are busy, and raises what that raised."""
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="mlvc-background")
+        self._waiting.append(_submitted(self._pool, lambda _: work(), None))
+        if len(self._waiting) > 2 * self._workers:
+            self._waiting.popleft().result()
+
+    def wait(self) -> None:
+        """Waits until all is done; raises what the first that failed raised, once none is under way."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True)
+        while self._waiting:
+            future = self._waiting.popleft()
+            if (error := future.exception()) is not None:
+                self._waiting.clear()
+                raise error

@@ -171,7 +171,7 @@ def _check_packs(repository: Repository, report: Report, progress: Progress) -> 
         report.checked_bytes += size
         index.trust(name)
         try:
-            damaged = pack_reader.check_whole(repository.backend, name)
+            damaged = pack_reader.check_whole(repository.backend, name, repository.objects.base_of)
             for slot, error in damaged:
                 report.damage.append(f"{key}: {error.message}")
                 index.mark_damaged(Place(name, slot))
@@ -190,7 +190,7 @@ def _distrust(repository: Repository, name: PackName) -> list[Slot]:
     damaged = []
     for slot in list(repository.objects.index.slots(name)):
         try:
-            pack_reader.read_slot(repository.backend, name, slot)
+            pack_reader.read_slot(repository.backend, name, slot, repository.objects.base_of(slot))
         except (DamageError, NewerFormatError, KeyMissingError):
             repository.objects.index.mark_damaged(Place(name, slot))
             damaged.append(slot)

@@ -110,7 +110,7 @@ def _rewrite(repository: Repository, name: PackName) -> None:
         for slot in sorted(index.slots(name), key=lambda s: s.offset):
             try:
                 stored = pack_reader.read_stored(repository.backend, name, slot)
-                pack_reader.read_slot(repository.backend, name, slot)
+                pack_reader.read_slot(repository.backend, name, slot, repository.objects.base_of(slot))
             except (DamageError, NewerFormatError, KeyMissingError):
                 continue
             writer.add(slot.id, slot.code, stored, slot.size, slot.base)

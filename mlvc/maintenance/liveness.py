@@ -71,6 +71,8 @@ def _published_by(told: Told | None) -> set[VersionId]:
 def wanted(store: ObjectStore, needs: Iterable[Need]) -> tuple[set[Wanted], list[Need]]:
     """Returns everything that needs come down to, and the needs that cannot be followed to their end from here.
 
+    A chunk that is kept as a difference only needs its base, and that one's, down to what is stored by itself.
+
     What is known of a broken one, the piece that could not be read included, is among the wanted.
     """
     found: set[Wanted] = set()
@@ -81,4 +83,4 @@ def wanted(store: ObjectStore, needs: Iterable[Need]) -> tuple[set[Wanted], list
                 found.add(item)
         except (NotFoundError, DamageError):
             broken.append(need)
-    return found, broken
+    return store.index.with_bases(found), broken

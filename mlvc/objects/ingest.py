@@ -1,8 +1,9 @@
-"""Writes content: files are cut, hashed, skipped where a local pack holds them already, compressed and packed.
+"""Writes content: files are cut, hashed, skipped where a local pack holds them already, encoded and packed.
 
 One `Ingest` belongs to one commit, under the store's shared lock from its first 'is this here?' until the commit's
-transaction exists. Data and meta packs are apart. Memory is bounded whatever the input: at most `_AHEAD` windows of
-`cutting.WINDOW` bytes are under way.
+transaction exists. The way of the data is a pipeline with bounds: the caller's thread reads large files and hashes them
+whole, others read the small ones; all hash, look up and encode pieces; the caller's thread appends what is new to packs;
+a full pack is synced beside that. At most `_AHEAD` tasks of some `cutting.WINDOW` bytes are under way.
 """
 
 from __future__ import annotations
@@ -10,27 +11,36 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import blake3
 
 from mlvc import atomic_file
-from mlvc.format import chunk, record
+from mlvc.errors import DamageError, NotFoundError
+from mlvc.format import chunk, record, tensor_files
 from mlvc.format import recipe as recipes
+from mlvc.format.elements import Element
 from mlvc.format.ids import ChunkId, FileDigest, RecordId, digest
 from mlvc.format.pack import PackClass, PackName
 from mlvc.format.recipe import Piece, Recipe
 from mlvc.format.record import CHUNK_CODE, Kind
 from mlvc.objects import cutting, source_file
+from mlvc.objects.counterparts import Counterparts
 from mlvc.objects.pack_writer import PackWriter
 from mlvc.objects.store import ObjectStore
-from mlvc.parallel import map_in_order
+from mlvc.parallel import Background, map_in_order
 from mlvc.progress import SILENT, Progress
 
 _AHEAD = 12
-_AHEAD_FILES = 40
 _BATCH_BYTES = 4 << 20
-_BATCH_FILES = 256
+_BATCH_FILES = 64
+_GUESS_ABOVE = 64 << 10
+"""Bytes of unknown kind are tried as arrays of numbers from this size on."""
+
+_SYNCING = 2
+"""Full packs that are synced at once while the next one is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +61,23 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class _Cut:
+    """A chunk to be stored: its bytes, where they begin in the file, what they are an array of, and a base's chunk."""
+
+    data: bytes | memoryview
+    offset: int
+    element: Element | None = None
+    base: ChunkId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Encoded:
     """A chunk ready to be packed; `stored` is None when a local pack holds it."""
 
     id: bytes
     size: int
     stored: bytes | None
+    base: bytes | None = None
 
 
 class Ingest:
@@ -66,6 +87,9 @@ class Ingest:
         self._store = store
         self._progress = progress
         self._writers: dict[PackClass, PackWriter] = {}
+        self._full: list[PackWriter] = []
+        self._background = Background(_SYNCING)
+        self._new: set[tuple[bytes, int]] = set()
         self.brings: list[PackName] = []
         self._leans: dict[PackName, bool] = {}
         self.new_bytes = 0
@@ -74,56 +98,74 @@ class Ingest:
 
     # -- files ------------------------------------------------------------------------------------------------------
 
-    def add_files(self, paths: Iterable[Path]) -> Iterator[StoredFile]:
+    def add_files(
+        self, files: Iterable[tuple[str, Path]], counterparts: Counterparts | None = None
+    ) -> Iterator[StoredFile]:
         """Stores files, yielding for each, in the order given, what it is stored as.
+
+        Args:
+            files: entry path and file.
+            counterparts: what they may be stored against.
 
         Raises:
             UsageError: a path is not a regular file (after following links).
             LocalFileError: it cannot be read, or changed while it was.
         """
-        for batch in _batches(paths):
-            if len(batch) == 1 and batch[0][1].st_size > cutting.WHOLE_BELOW:
-                yield self._add_large(*batch[0])
+        looked_at = ((path, file, source_file.regular_file(file).st_size) for path, file in files)
+        for is_large, group in groupby(looked_at, lambda item: item[2] > cutting.WHOLE_BELOW):
+            if is_large:
+                for _, file, _ in group:
+                    yield self._add_large(file, counterparts)
             else:
-                yield from self._add_small(batch)
+                yield from self._add_small(group, counterparts)
 
-    def _add_small(self, batch: list[tuple[Path, os.stat_result]]) -> Iterator[StoredFile]:
-        for found, encoded in map_in_order(self._read_small, batch, ahead=_AHEAD_FILES):
-            self._pack_chunk(encoded)
-            self._progress.advance(encoded.size)
-            yield StoredFile(FileDigest(encoded.id), encoded.size, None, found)
+    def _add_small(
+        self, files: Iterable[tuple[str, Path, int]], counterparts: Counterparts | None
+    ) -> Iterator[StoredFile]:
+        work = partial(self._read_small, counterparts=counterparts)
+        for batch in map_in_order(work, _batches(files), ahead=_AHEAD):
+            self._pack_chunks([encoded for _, encoded in batch])
+            for found, encoded in batch:
+                yield StoredFile(FileDigest(encoded.id), encoded.size, None, found)
 
-    def _read_small(self, item: tuple[Path, os.stat_result]) -> tuple[os.stat_result, _Encoded]:
-        path, _ = item
+    def _read_small(
+        self, batch: list[tuple[str, Path, int]], counterparts: Counterparts | None
+    ) -> list[tuple[os.stat_result, _Encoded]]:
+        stats, cuts = [], []
+        for path, file, _ in batch:
+            found, data = source_file.read_small(file, cutting.WHOLE_BELOW)
+            is_array = len(data) > _GUESS_ABOVE
+            base = counterparts.of_whole(path, len(data)) if counterparts and is_array else None
+            stats.append(found)
+            cuts.append(_Cut(data, 0, chunk.guess_element(data) if is_array else None, base))
+        return list(zip(stats, self._encode(cuts), strict=True))
+
+    def _add_large(self, path: Path, counterparts: Counterparts | None) -> StoredFile:
         with source_file.opened(path) as file:
             before = os.fstat(file.fileno())
-            data = file.read(cutting.WHOLE_BELOW + 1) or b""
-            source_file.check_unchanged(path, before, os.fstat(file.fileno()), len(data))
-        return before, self._encode(data)
-
-    def _add_large(self, path: Path, _: os.stat_result) -> StoredFile:
-        with source_file.opened(path) as file:
-            before = os.fstat(file.fileno())
-            stored = self.add_stream(file.read)
+            tensors = tensor_files.find(lambda at, size: os.pread(file.fileno(), size, at), before.st_size)
+            windows = _tensor_windows(file.read, tensors, before.st_size, counterparts) if tensors else _windows(file.read)
+            stored = self._add_windows(windows)
             source_file.check_unchanged(path, before, os.fstat(file.fileno()), stored.size)
         return StoredFile(stored.digest, stored.size, stored.recipe, before)
 
     def add_stream(self, read: Callable[[int], bytes]) -> StoredFile:
         """Stores a file read piece by piece: `read` returns the next bytes, b"" at the end."""
+        return self._add_windows(_windows(read))
+
+    def _add_windows(self, windows: Iterable[list[_Cut]]) -> StoredFile:
         proof = blake3.blake3()
 
-        def windows() -> Iterator[list[memoryview]]:
-            for window in cutting.cut(read):
-                for piece in window:
-                    proof.update(piece)
+        def hashed() -> Iterator[list[_Cut]]:
+            for window in windows:
+                for cut in window:
+                    proof.update(cut.data)
                 yield window
 
         pieces: list[Piece] = []
-        for encoded in map_in_order(self._encode_window, windows(), ahead=_AHEAD):
-            for one in encoded:
-                self._pack_chunk(one)
-                pieces.append(Piece(ChunkId(one.id), one.size))
-                self._progress.advance(one.size)
+        for encoded in map_in_order(self._encode_window, hashed(), ahead=_AHEAD):
+            self._pack_chunks(encoded)
+            pieces.extend(Piece(ChunkId(one.id), one.size) for one in encoded)
         found = Recipe(FileDigest(proof.digest()), tuple(pieces))
         if len(pieces) <= 1:
             return StoredFile(found.digest, found.size, None)
@@ -133,9 +175,9 @@ class Ingest:
     def add_bytes(self, data: bytes) -> StoredFile:
         """Stores bytes as a file."""
         if len(data) <= cutting.WHOLE_BELOW:
-            encoded = self._encode(data)
-            self._pack_chunk(encoded)
-            return StoredFile(FileDigest(encoded.id), len(data), None)
+            encoded = self._encode([_Cut(data, 0)])
+            self._pack_chunks(encoded)
+            return StoredFile(FileDigest(encoded[0].id), len(data), None)
         at = 0
 
         def read(size: int) -> bytes:
@@ -146,63 +188,90 @@ class Ingest:
 
         return self.add_stream(read)
 
-    def _encode_window(self, window: list[memoryview]) -> list[_Encoded]:
-        return [self._encode(piece) for piece in window]
+    def _encode_window(self, window: list[_Cut]) -> list[_Encoded]:
+        """Encodes consecutive chunks; the element of those of unknown kind is guessed once for all of them."""
+        unknown = [cut for cut in window if cut.element is None]
+        if sum(len(cut.data) for cut in unknown) > _GUESS_ABOVE:
+            largest = max(unknown, key=lambda cut: len(cut.data))
+            guess = chunk.guess_element(memoryview(largest.data)[_lead(largest.offset) :])
+            if guess is not None:
+                window = [_Cut(c.data, c.offset, c.element or guess, c.base) for c in window]
+        return self._encode(window)
 
-    def _encode(self, data: bytes | memoryview) -> _Encoded:
-        identifier = digest(data)
-        if not data or self._known(identifier, CHUNK_CODE):
-            return _Encoded(identifier, len(data), None)
-        return _Encoded(identifier, len(data), chunk.encode(data))
+    def _encode(self, cuts: list[_Cut]) -> list[_Encoded]:
+        ids = [digest(cut.data) for cut in cuts]
+        known = self._known(ids, CHUNK_CODE)
+        return [
+            _Encoded(identifier, len(cut.data), None)
+            if identifier in known or not cut.data
+            else self._encode_one(identifier, cut)
+            for identifier, cut in zip(ids, cuts, strict=True)
+        ]
+
+    def _encode_one(self, identifier: bytes, cut: _Cut) -> _Encoded:
+        base_id, base = self._base(cut)
+        lead = _lead(cut.offset) if cut.element is not None else 0
+        stored = chunk.encode(cut.data, element=cut.element, lead=min(lead, len(cut.data)), base=base)
+        return _Encoded(identifier, len(cut.data), stored, base_id if chunk.needs_base(stored) else None)
+
+    def _base(self, cut: _Cut) -> tuple[bytes | None, bytes | None]:
+        """Returns the chunk to try a difference to, and its content; None for both where there is none to be had."""
+        identifier = self._store.base_for(cut.base) if cut.base is not None and cut.element is not None else None
+        if identifier is None:
+            return None, None
+        try:
+            content = self._store.read_chunk(ChunkId(identifier))
+        except (DamageError, NotFoundError):
+            return None, None  # stored by itself, the chunk is as safe
+        return (identifier, content) if len(content) == len(cut.data) else (None, None)
 
     # -- records ----------------------------------------------------------------------------------------------------
 
     def add_record(self, kind: Kind, data: bytes) -> RecordId:
         """Stores a bare record in the meta pack."""
         identifier = record.record_id(data)
-        if not self._is_in_open_pack(PackClass.META, identifier, kind.code) and not self._known(identifier, kind.code):
+        if (identifier, kind.code) not in self._new and not self._known([identifier], kind.code):
+            self._new.add((identifier, kind.code))
             self._writer(PackClass.META).add(identifier, kind.code, chunk.encode(data), len(data))
         return identifier
 
     # -- packs ------------------------------------------------------------------------------------------------------
 
-    def _known(self, identifier: bytes, code: int) -> bool:
-        """Tells whether a pack on disk holds it; from then on the commit leans on that pack.
+    def _known(self, identifiers: list[bytes], code: int) -> set[bytes]:
+        """Returns those that a pack on disk holds; from then on the commit leans on that pack.
 
         The index alone is not believed: the pack's file must be there.
         """
-        for place in self._store.index.find(identifier, code):
-            on_disk = self._leans.get(place.pack)
-            if on_disk is None:
-                on_disk = self._store.backend.size(place.pack.key) is not None
-                self._leans[place.pack] = on_disk
-            if on_disk:
-                return True
-        return False
+        known = set()
+        for identifier, packs in self._store.index.find_any(identifiers, code).items():
+            for pack in packs:
+                on_disk = self._leans.get(pack)
+                if on_disk is None:
+                    on_disk = self._leans[pack] = self._store.backend.size(pack.key) is not None
+                if on_disk:
+                    known.add(identifier)
+                    break
+        return known
 
-    def _is_in_open_pack(self, pack_class: PackClass, identifier: bytes, code: int) -> bool:
-        writer = self._writers.get(pack_class)
-        return writer is not None and (identifier, code) in writer.slots
-
-    def _pack_chunk(self, encoded: _Encoded) -> None:
-        if encoded.stored is None or self._is_in_open_pack(PackClass.DATA, encoded.id, CHUNK_CODE):
-            return
-        writer = self._writer(PackClass.DATA)
-        writer.add(encoded.id, CHUNK_CODE, encoded.stored, encoded.size)
-        self.new_bytes += len(encoded.stored)
-        if writer.is_full:
-            self._publish(PackClass.DATA)
+    def _pack_chunks(self, chunks: list[_Encoded]) -> None:
+        fresh = []
+        for one in chunks:
+            self._progress.advance(one.size)
+            if one.stored is not None and (one.id, CHUNK_CODE) not in self._new:
+                self._new.add((one.id, CHUNK_CODE))
+                self.new_bytes += len(one.stored)
+                fresh.append((one.id, CHUNK_CODE, one.stored, one.size, one.base))
+        if fresh:
+            writer = self._writer(PackClass.DATA)
+            writer.add_many(fresh)
+            if writer.is_full:
+                self._full.append(self._writers.pop(PackClass.DATA))
+                self._background.start(writer.publish)
 
     def _writer(self, pack_class: PackClass) -> PackWriter:
         if pack_class not in self._writers:
             self._writers[pack_class] = PackWriter(self._store.backend, pack_class)
         return self._writers[pack_class]
-
-    def _publish(self, pack_class: PackClass) -> None:
-        writer = self._writers[pack_class]
-        self.brings.append(writer.publish())
-        del self._writers[pack_class]
-        self._store.index.add(writer.name, writer.slots.values())
 
     @property
     def leans(self) -> list[PackName]:
@@ -215,9 +284,15 @@ class Ingest:
         The folders are synced even when nothing was written: what was skipped may lie in a pack whose name another
         process has not yet made durable.
         """
+        self._background.wait()
         for pack_class in (PackClass.DATA, PackClass.META):
             if pack_class in self._writers:
-                self._publish(pack_class)
+                self._writers[pack_class].publish()
+                self._full.append(self._writers.pop(pack_class))
+        for writer in self._full:
+            self.brings.append(writer.name)
+            self._store.index.add(writer.name, writer.slots.values())
+        self._full.clear()
         for pack_class in PackClass:
             folder = self._store.backend.path(f"packs/{pack_class.folder}")
             if folder.is_dir():
@@ -225,26 +300,88 @@ class Ingest:
 
     def discard(self) -> None:
         """Removes temporary files; packs already named stay as garbage, for another commit may lean on them."""
-        for writer in self._writers.values():
-            writer.discard()
-        self._writers.clear()
+        try:
+            self._background.wait()
+        finally:
+            for writer in (*self._writers.values(), *self._full):
+                writer.discard()
+            self._writers.clear()
+            self._full.clear()
 
 
-def _batches(paths: Iterable[Path]) -> Iterator[list[tuple[Path, os.stat_result]]]:
-    """Groups small files, so that their reading overlaps; large ones come alone. Keeps the order."""
-    batch: list[tuple[Path, os.stat_result]] = []
-    size = 0
-    for path in paths:
-        found = source_file.regular_file(path)
-        if found.st_size > cutting.WHOLE_BELOW:
-            if batch:
-                yield batch
-            yield [(path, found)]
-            batch, size = [], 0
+def _lead(offset: int) -> int:
+    """Returns how many bytes lie between an offset in a file and the next one where an element of any width begins."""
+    return -offset % 8
+
+
+def _windows(read: Callable[[int], bytes]) -> Iterator[list[_Cut]]:
+    """Yields the content-defined chunks of a file of unknown kind, a window at a time."""
+    offset = 0
+    for window in cutting.cut(read):
+        cuts = []
+        for data in window:
+            cuts.append(_Cut(data, offset))
+            offset += len(data)
+        yield cuts
+
+
+def _tensor_windows(
+    read: Callable[[int], bytes],
+    tensors: tuple[tensor_files.Tensor, ...],
+    size: int,
+    counterparts: Counterparts | None,
+) -> Iterator[list[_Cut]]:
+    """Yields the chunks of a tensor file: pieces of tensors with their counterparts, and what lies between them."""
+    window: list[_Cut] = []
+    held = 0
+    for stretch in cutting.stretches(tensors, size):
+        if not stretch.name and stretch.size > cutting.WHOLE_BELOW:
+            yield window
+            window, held = [], 0
+            yield from _between(read, stretch)
             continue
-        batch.append((path, found))
-        size += found.st_size
-        if size >= 16 * _BATCH_BYTES or len(batch) >= 16 * _BATCH_FILES:
+        bases = counterparts.of(stretch) if counterparts and stretch.name else None
+        at = stretch.offset
+        for number, piece_size in enumerate(stretch.piece_sizes if stretch.name else [stretch.size]):
+            data = cutting.read_exactly(read, piece_size)
+            if not data:
+                break  # the file is shorter by now; whoever reads it sees that and says so
+            is_whole = bases is not None and len(data) == piece_size
+            # Elements begin where their tensor does, and every piece is whole elements: no lead.
+            window.append(_Cut(data, at - stretch.offset, stretch.element, bases[number] if bases and is_whole else None))
+            at += len(data)
+            held += len(data)
+            if held >= cutting.WINDOW:
+                yield window
+                window, held = [], 0
+    rest = cutting.read_exactly(read, cutting.WINDOW)
+    if rest:
+        window.append(_Cut(rest, 0))  # it has grown since
+    yield window
+
+
+def _between(read: Callable[[int], bytes], stretch: cutting.Stretch) -> Iterator[list[_Cut]]:
+    """Yields the content-defined chunks of a large stretch between tensors."""
+    left = stretch.size
+
+    def bounded(size: int) -> bytes:
+        nonlocal left
+        data = read(min(size, left))
+        left -= len(data)
+        return data
+
+    for cuts in _windows(bounded):
+        yield [_Cut(cut.data, stretch.offset + cut.offset) for cut in cuts]
+
+
+def _batches(files: Iterable[tuple[str, Path, int]]) -> Iterator[list[tuple[str, Path, int]]]:
+    """Groups small files, many to a task. Keeps the order."""
+    batch: list[tuple[str, Path, int]] = []
+    size = 0
+    for item in files:
+        batch.append(item)
+        size += item[2]
+        if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
             yield batch
             batch, size = [], 0
     if batch:

@@ -1,13 +1,14 @@
 """Which pack of a store holds what: a SQLite index, derived from the packs' footers and rebuilt from them.
 
-A clone keeps one for its own packs and one for each remote that it fetches from.
+A clone keeps one for its own packs and one for each remote that it fetches from. What it finds can be decoded: a slot that
+is damaged, or a difference whose base is damaged or gone, counts as absent.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mlvc.backend.local import LocalBackend
 from mlvc.derived_database import DerivedDatabase
 from mlvc.errors import DamageError
 from mlvc.format.pack import PackClass, PackName, Slot
+from mlvc.format.record import CHUNK_CODE
 from mlvc.objects import pack_reader
 
 _SCHEMA = """
@@ -25,13 +27,21 @@ CREATE TABLE slot (
     stored_size INTEGER NOT NULL, size INTEGER NOT NULL, base BLOB, damaged INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (id, code, pack)
 ) WITHOUT ROWID;
+CREATE INDEX difference ON slot (id) WHERE base IS NOT NULL;
 CREATE TABLE unusable (name BLOB PRIMARY KEY, why TEXT NOT NULL);
 CREATE TABLE scanned (folder TEXT PRIMARY KEY, modified_ns INTEGER NOT NULL)
 """
-_LAYOUT = 1
+_LAYOUT = 2
 
 _RACY_NS = 1_000_000_000
 """A folder modified more recently than this may change again without its time of modification showing it."""
+
+
+_SOUND, _DAMAGED, _BASELESS = 0, 1, 2
+"""What the column `damaged` says."""
+
+_MANY = 500
+"""Ids asked for at once; SQLite takes at least 999 parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,43 @@ class PackIndexCache:
             Place(PackName.from_wire(name), Slot(identifier, code, offset, stored, size, base))
             for name, offset, stored, size, base in rows
         ]
+
+    def find_any(self, identifiers: Sequence[bytes], code: int) -> dict[bytes, set[PackName]]:
+        """Returns, for each of many ids that is known, the packs that hold it undamaged; see `find`."""
+        found: dict[bytes, set[PackName]] = {}
+        with self._lock:
+            for at in range(0, len(identifiers), _MANY):
+                some = identifiers[at : at + _MANY]
+                rows = self._database.execute(
+                    f"SELECT id, name FROM slot JOIN pack ON pack = number WHERE id IN ({','.join('?' * len(some))}) "  # noqa: S608
+                    "AND code = ? AND NOT damaged",
+                    *some,
+                    code,
+                ).fetchall()
+                for identifier, name in rows:
+                    found.setdefault(identifier, set()).add(PackName.from_wire(name))
+        return found
+
+    def with_bases(self, wanted: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
+        """Returns ids with their codes, and the chunks without which those cannot be decoded, down to ones stored alone."""
+        found = set(wanted)
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, base FROM slot WHERE base IS NOT NULL AND damaged = ? AND NOT EXISTS "
+                "(SELECT 1 FROM slot AS plain WHERE plain.id = slot.id AND plain.code = slot.code "
+                "AND plain.base IS NULL AND NOT plain.damaged)",
+                _SOUND,
+            ).fetchall()
+        bases: dict[bytes, list[bytes]] = {}
+        for identifier, base in rows:
+            bases.setdefault(identifier, []).append(base)
+        waiting = [identifier for identifier, code in found if code == CHUNK_CODE and identifier in bases]
+        while waiting:
+            for base in bases.get(waiting.pop(), ()):
+                if (base, CHUNK_CODE) not in found:
+                    found.add((base, CHUNK_CODE))
+                    waiting.append(base)
+        return found
 
     def packs(self) -> list[PackName]:
         """Returns the packs that are indexed."""
@@ -105,6 +152,22 @@ class PackIndexCache:
                 )
                 connection.execute("DELETE FROM pack WHERE name = ?", (name.to_wire(),))
                 connection.execute("DELETE FROM unusable WHERE name = ?", (name.to_wire(),))
+            self._leave_out_baseless()
+
+    def _leave_out_baseless(self) -> None:
+        """Makes differences whose base cannot be decoded count as absent, and those whose base came back count again."""
+        if self._database.execute("SELECT 1 FROM slot WHERE base IS NOT NULL LIMIT 1").fetchone() is None:
+            return
+        self._database.execute("UPDATE slot SET damaged = ? WHERE base IS NOT NULL AND damaged = ?", _SOUND, _BASELESS)
+        while self._database.execute(
+            "UPDATE slot SET damaged = ? WHERE base IS NOT NULL AND damaged = ? AND NOT EXISTS "
+            "(SELECT 1 FROM slot AS other WHERE other.id = slot.base AND other.code = ? AND other.damaged = ?)",
+            _BASELESS,
+            _SOUND,
+            CHUNK_CODE,
+            _SOUND,
+        ).rowcount:
+            continue
 
     def mark_damaged(self, place: Place) -> None:
         """Makes a damaged slot count as absent, so that adding its content again heals it (RULES F3)."""
@@ -115,6 +178,7 @@ class PackIndexCache:
                 place.slot.code,
                 place.pack.to_wire(),
             )
+            self._leave_out_baseless()
 
     def trust(self, name: PackName) -> None:
         """Forgets what was marked damaged in a pack, before it is proven anew."""
@@ -122,6 +186,7 @@ class PackIndexCache:
             self._database.execute(
                 "UPDATE slot SET damaged = 0 WHERE pack = (SELECT number FROM pack WHERE name = ?)", name.to_wire()
             )
+            self._leave_out_baseless()
 
     def ensure_built(self) -> None:
         """Builds the index if it is new.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format import chunk, pack
 from mlvc.format.pack import PackIndex, PackName, Slot
+
+Base = Callable[[], bytes]
+"""Returns the content that a difference is to."""
 
 _TAIL_GUESS = 64 << 10
 """The first read from a pack's end, in bytes: holds the whole footer of packs with up to some 1,200 slots."""
@@ -34,9 +39,16 @@ def read_index(backend: Backend, name: PackName, size: int | None = None) -> Pac
     return PackIndex(data, trailer, name, index_start)
 
 
-def read_slot(backend: Backend, name: PackName, slot: Slot) -> bytes:
-    """Returns the content of one slot, proven against its id; DamageError when it is not what was written."""
-    return chunk.decode_verified(read_stored(backend, name, slot), slot.size, slot.id)
+def read_slot(backend: Backend, name: PackName, slot: Slot, base: Base | None = None) -> bytes:
+    """Returns the content of one slot, proven against its id; DamageError when it is not what was written.
+
+    Args:
+        backend: where the pack is.
+        name: the pack.
+        slot: which.
+        base: returns the content that the slot is a difference to, if it is one.
+    """
+    return chunk.decode_verified(read_stored(backend, name, slot), slot.size, slot.id, base)
 
 
 def read_stored(backend: Backend, name: PackName, slot: Slot) -> bytes:
@@ -47,8 +59,15 @@ def read_stored(backend: Backend, name: PackName, slot: Slot) -> bytes:
     return stored
 
 
-def check_whole(backend: Backend, name: PackName) -> list[tuple[Slot, DamageError]]:
+def check_whole(
+    backend: Backend, name: PackName, base_of: Callable[[Slot], Base | None] = lambda _: None
+) -> list[tuple[Slot, DamageError]]:
     """Reads a whole pack and proves every byte of it.
+
+    Args:
+        backend: where the pack is.
+        name: which.
+        base_of: returns what reads the base of a slot that is a difference.
 
     Returns:
         The slots that are damaged.
@@ -73,7 +92,7 @@ def check_whole(backend: Backend, name: PackName) -> list[tuple[Slot, DamageErro
     damaged = []
     for slot in index:
         try:
-            read_slot(backend, name, slot)
+            read_slot(backend, name, slot, base_of(slot))
         except DamageError as error:
             damaged.append((slot, error))
         except NewerFormatError as error:  # or a flipped bit of the encoding byte

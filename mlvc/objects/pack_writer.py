@@ -52,6 +52,14 @@ class PackWriter:
         self.slots[identifier, code] = Slot(identifier, code, self._staged.size, len(stored), size, base)
         self._write(stored)
 
+    def add_many(self, chunks: list[tuple[bytes, int, bytes, int, bytes | None]]) -> None:
+        """Appends several at once, each as `add` takes it."""
+        at = self._staged.size
+        for identifier, code, stored, size, base in chunks:
+            self.slots[identifier, code] = Slot(identifier, code, at, len(stored), size, base)
+            at += len(stored)
+        self._write(b"".join([stored for _, _, stored, _, _ in chunks]))
+
     def publish(self) -> PackName:
         """Writes the footer, syncs, and gives the pack its name. The caller syncs the folder."""
         self._staged.write(pack.footer(list(self.slots.values()), self._digest.digest()))

@@ -37,6 +37,20 @@ def regular_file(path: Path) -> os.stat_result:
     return found
 
 
+def read_small(path: Path, largest: int) -> tuple[os.stat_result, bytes]:
+    """Returns what a file looks like, and its content.
+
+    Raises:
+        Error: it is larger than `largest` bytes by now, or changed while it was read.
+        LocalFileError: it cannot be read.
+    """
+    with opened(path) as file:
+        before = os.fstat(file.fileno())
+        data = file.read(largest + 1) or b""
+        check_unchanged(path, before, os.fstat(file.fileno()), len(data))
+    return before, data
+
+
 def check_unchanged(path: Path, before: os.stat_result, after: os.stat_result, size: int) -> None:
     """Raises an Error when a file changed while `size` bytes of it were read."""
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or before.st_size != size:

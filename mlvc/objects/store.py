@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from itertools import accumulate
 from pathlib import Path
 
 import blake3
@@ -10,11 +13,14 @@ import blake3
 from mlvc.backend.interface import KeyMissingError
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import DamageError, NewerFormatError, NotFoundError
+from mlvc.format import chunk
 from mlvc.format import recipe as recipes
 from mlvc.format.ids import ChunkId, FileDigest, ManifestId, RecordId, short
 from mlvc.format.manifest import Manifest
+from mlvc.format.pack import Slot
 from mlvc.format.recipe import Recipe, RecipeIndex
 from mlvc.format.record import CHUNK_CODE, Kind, kind_of
+from mlvc.format.tensor_files import ReadAt
 from mlvc.objects import pack_reader
 from mlvc.objects.pack_index import PackIndexCache, Place
 
@@ -23,6 +29,17 @@ Wanted = tuple[bytes, int]
 
 Fetch = Callable[[list[Wanted]], None]
 """Brings chunks and records from elsewhere into local packs, as many as it can find."""
+
+
+_DEEPEST = 32
+"""A reader follows more differences than a writer makes: stores that were filled by several writers may add up."""
+
+_above: ContextVar[tuple[bytes, ...]] = ContextVar("_above", default=())
+"""The chunks whose differences led to the one being read, so that a circle is seen."""
+
+
+class BaseLostError(DamageError):
+    """The base of a difference cannot be read. The difference itself may be as it was written."""
 
 
 class ObjectStore:
@@ -47,7 +64,7 @@ class ObjectStore:
         return None
 
     def missing(self, wanted: Iterable[Wanted]) -> list[Wanted]:
-        """Returns those that no local pack holds."""
+        """Returns those that cannot be decoded from local packs."""
         return [item for item in dict.fromkeys(wanted) if not self.index.find(*item)]
 
     def ensure(self, wanted: Iterable[Wanted]) -> None:
@@ -96,9 +113,11 @@ class ObjectStore:
         damage = newer = None
         for place in self.index.find(identifier, code):
             try:
-                return pack_reader.read_slot(self.backend, place.pack, place.slot), None
+                return pack_reader.read_slot(self.backend, place.pack, place.slot, self.base_of(place.slot)), None
             except NewerFormatError as error:
                 newer = error  # another copy may be stored in a way that is known
+            except BaseLostError as error:
+                damage = DamageError(f"what {short(identifier, 12)} is stored as a difference to cannot be read: {error}")
             except KeyMissingError:
                 self.index.remove([place.pack])
             except DamageError as error:
@@ -107,6 +126,61 @@ class ObjectStore:
         if newer is not None:
             raise newer
         return None, damage
+
+    def base_of(self, slot: Slot, *, local_only: bool = False) -> Callable[[], bytes] | None:
+        """Returns what reads the base of a slot that is a difference, or None for another slot.
+
+        Args:
+            slot: which.
+            local_only: do not ask elsewhere for a base that is not here, or damaged.
+
+        Raises:
+            BaseLostError: now, or by what is returned: the base cannot be read.
+        """
+        if slot.base is None:
+            return None
+        base, above = slot.base, _above.get()
+        if base in above or len(above) > _DEEPEST:
+            raise BaseLostError("the differences lead in a circle")
+
+        def read() -> bytes:
+            token = _above.set((*above, slot.id))
+            try:
+                if not local_only:
+                    return self.read(base, CHUNK_CODE)
+                found, damage = self._read_local(base, CHUNK_CODE)
+                if found is None:
+                    raise damage or _not_here([(base, CHUNK_CODE)])
+                return found
+            except (DamageError, NotFoundError) as error:
+                raise BaseLostError(error.message) from error
+            finally:
+                _above.reset(token)
+
+        return read
+
+    def differences_to(self, identifier: bytes) -> int:
+        """Returns how many differences lead from a local chunk to one that is stored by itself, by the shortest way."""
+        best = _DEEPEST
+        for place in self.index.find(identifier, CHUNK_CODE):
+            if place.slot.base is None:
+                return 0
+            best = min(best, 1 + self.differences_to(place.slot.base))
+        return best
+
+    def base_for(self, identifier: bytes) -> bytes | None:
+        """Returns the chunk to store a successor of a local chunk against: itself, or an older base at the bound.
+
+        None when it is not here.
+        """
+        for _ in range(_DEEPEST):
+            places = self.index.find(identifier, CHUNK_CODE)
+            if not places:
+                return None
+            if self.differences_to(identifier) < chunk.MAX_DIFFERENCES:
+                return identifier
+            identifier = next(place.slot.base for place in places if place.slot.base is not None)
+        return None
 
     def read_chunk(self, identifier: ChunkId) -> bytes:
         """Returns the bytes of a chunk; errors as `read`."""
@@ -152,6 +226,34 @@ class ObjectStore:
         if found.digest != digest or found.size != size:
             raise DamageError(f"the recipe {short(identifier, 12)} is of another file than {short(digest, 12)}")
         return found
+
+    def reader(self, recipe: Recipe, *, local_only: bool = False) -> ReadAt:
+        """Returns what reads parts of a file, each chunk proven; errors as `read`.
+
+        Args:
+            recipe: of the file.
+            local_only: raise NotFoundError instead of asking elsewhere.
+        """
+        ends = list(accumulate(piece.size for piece in recipe.pieces))
+        last: tuple[int, bytes] = (-1, b"")
+
+        def read_at(offset: int, size: int) -> bytes:
+            nonlocal last
+            found = []
+            place = bisect_right(ends, offset)
+            while size > 0 and place < len(ends):
+                piece = recipe.pieces[place]
+                if last[0] != place:
+                    if local_only and not self.index.find(piece.chunk, CHUNK_CODE):
+                        raise _not_here([(piece.chunk, CHUNK_CODE)])
+                    last = place, self.read_chunk(piece.chunk)
+                start = offset - (ends[place] - piece.size)
+                part = last[1][start : start + size]
+                found.append(part)
+                offset, size, place = offset + len(part), size - len(part), place + 1
+            return b"".join(found)
+
+        return read_at
 
     def read_file(self, recipe: Recipe) -> Iterator[bytes]:
         """Yields a file's chunks in order, each proven; at the end the whole is proven against the file's digest."""

@@ -12,7 +12,7 @@ from mlvc.format.pack import PackClass, PackName, Slot
 from mlvc.format.record import CHUNK_CODE
 from mlvc.objects.pack_index import Place
 from mlvc.objects.pack_writer import PackWriter
-from mlvc.objects.store import ObjectStore, Wanted
+from mlvc.objects.store import BaseLostError, ObjectStore, Wanted
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
 from mlvc.sync.remote import Remote
@@ -24,7 +24,7 @@ _LARGEST_READ = 8 << 20
 
 
 def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Progress = SILENT) -> int:
-    """Brings as many of `wanted` as the remote holds into local packs.
+    """Brings as many of `wanted` as the remote holds into local packs, bases before their differences.
 
     A damaged piece at the remote counts as not there.
 
@@ -33,31 +33,64 @@ def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Pr
     """
     remaining = dict.fromkeys(wanted)
     total = 0
+    before: dict[Wanted, Place] = {}
     while remaining:
-        places = _places(remote, list(remaining))
-        if not places:
+        places = _places(store, remote, list(remaining))
+        if not places or places == before:
             break
-        for size, item in _bring(store, remote, places, progress):
-            total += size
-            remaining.pop(item, None)
+        before = places
+        for level in _levels(places):
+            for size, item in _bring(store, remote, level, progress):
+                total += size
+                remaining.pop(item, None)
         # What did not come was damaged or gone where the index had it; it says so now, and may know another place.
     return total
 
 
-def _places(remote: Remote, wanted: list[Wanted]) -> dict[PackName, list[Slot]]:
-    """Returns, by pack, where the remote holds pieces; asks again, anew, for those that its cached index lacks."""
-    places: dict[PackName, list[Slot]] = {}
+def _levels(places: dict[Wanted, Place]) -> list[dict[PackName, list[Slot]]]:
+    """Groups places so that each level's differences are to what is here or comes with a level before."""
+    levels: list[dict[PackName, list[Slot]]] = []
+    depths: dict[Wanted, int] = {}
+
+    def depth(item: Wanted, above: tuple[Wanted, ...] = ()) -> int:
+        if item not in depths:
+            base = places[item].slot.base
+            below = (base, CHUNK_CODE) if base is not None else None
+            leads_on = below is not None and below in places and below not in above
+            depths[item] = 1 + depth(below, (*above, item)) if leads_on and below is not None else 0
+        return depths[item]
+
+    for item, place in places.items():
+        while len(levels) <= depth(item):
+            levels.append({})
+        levels[depth(item)].setdefault(place.pack, []).append(place.slot)
+    return levels
+
+
+def _places(store: ObjectStore, remote: Remote, wanted: list[Wanted]) -> dict[Wanted, Place]:
+    """Returns where the remote holds pieces, and the bases of these that are not here.
+
+    Asks again, anew, for those that its cached index lacks.
+    """
+    places: dict[Wanted, Place] = {}
     unknown = wanted
     for refresh in (False, True):
         if refresh and unknown:
             remote.index.refresh()
         missing = []
-        for item in unknown:
+        waiting = list(unknown)
+        while waiting:
+            item = waiting.pop()
+            if item in places:
+                continue
             found = remote.index.find(*item)
-            if found:
-                places.setdefault(found[0].pack, []).append(found[0].slot)
-            else:
+            if not found:
                 missing.append(item)
+                continue
+            places[item] = found[0]
+            base = found[0].slot.base
+            if base is not None and store.missing([(base, CHUNK_CODE)]):
+                waiting.append((base, CHUNK_CODE))
         unknown = missing
     return places
 
@@ -68,7 +101,7 @@ def _bring(
     """Reads pieces and puts them into local packs; yields the stored size of each that came."""
     writers: dict[PackClass, PackWriter] = {}
     try:
-        for slots in map_in_order(lambda read: _read(remote, *read), _reads(places), ahead=8):
+        for slots in map_in_order(lambda read: _read(store, remote, *read), _reads(places), ahead=8):
             for slot, stored in slots:
                 pack_class = PackClass.DATA if slot.code == CHUNK_CODE else PackClass.META
                 if pack_class not in writers:
@@ -105,7 +138,7 @@ def _reads(places: dict[PackName, list[Slot]]) -> Iterator[tuple[PackName, list[
             yield name, group
 
 
-def _read(remote: Remote, name: PackName, slots: list[Slot]) -> list[tuple[Slot, bytes]]:
+def _read(store: ObjectStore, remote: Remote, name: PackName, slots: list[Slot]) -> list[tuple[Slot, bytes]]:
     start = slots[0].offset
     size = slots[-1].offset + slots[-1].stored_size - start
     try:
@@ -117,7 +150,9 @@ def _read(remote: Remote, name: PackName, slots: list[Slot]) -> list[tuple[Slot,
     for slot in slots:
         stored = data[slot.offset - start : slot.offset - start + slot.stored_size]
         try:
-            chunk.decode_verified(stored, slot.size, slot.id)
+            chunk.decode_verified(stored, slot.size, slot.id, store.base_of(slot, local_only=True))
+        except BaseLostError:
+            continue  # it did not come, or is damaged there: this one is no use without it
         except DamageError:
             remote.index.mark_damaged(Place(name, slot))
             continue

@@ -10,6 +10,7 @@ from mlvc.format import journal_entry, transaction
 from mlvc.format.ids import NONCE_SIZE
 from mlvc.format.journal_entry import GENESIS, HANDOVER, NO_PREDECESSOR, Control
 from mlvc.format.pack import PackName
+from mlvc.format.record import CHUNK_CODE
 from mlvc.format.transaction import Envelope, Need
 from mlvc.journal.cached_view import Standing
 from mlvc.journal.entries import Journal
@@ -234,7 +235,7 @@ def _is_collected(repository: Repository, need: Need) -> bool:
 
 def _local_packs(repository: Repository, envelopes: list[Envelope]) -> list[PackName]:
     found: dict[PackName, None] = {}
-    for item in _wanted(repository, envelopes):
+    for item in repository.objects.index.with_bases(_wanted(repository, envelopes)):
         place = repository.objects.is_here(*item)
         if place is not None:
             found[place.pack] = None
@@ -253,13 +254,19 @@ def _send(repository: Repository, remote: Remote, envelopes: list[Envelope], pro
     remote.index.refresh()
     wanted = _wanted(repository, envelopes)
     names: dict[PackName, None] = {}
-    for item in wanted:
-        if remote.index.find(*item):
+    waiting = list(reversed(wanted))
+    seen: set[Wanted] = set()
+    while waiting:
+        item = waiting.pop()
+        if item in seen or remote.index.find(*item):
             continue
+        seen.add(item)
         place = repository.objects.is_here(*item)
         if place is None:
             raise NotFoundError(f"a piece that is to be pushed is neither here nor at '{remote.name}': {item[0].hex()[:12]}")
         names[place.pack] = None
+        if place.slot.base is not None:
+            waiting.append((place.slot.base, CHUNK_CODE))
     sizes = sum(repository.backend.size(name.key) or 0 for name in names)
     progress.start(f"push to {remote.name}", sizes)
     sent = copy_packs(names, repository.backend, remote.backend, progress)

@@ -18,6 +18,7 @@ from mlvc.format.operations import Collection, Edit, Move, Operation, Publish, T
 from mlvc.format.record import kind_of
 from mlvc.repository.commit import Commit
 from mlvc.working_tree.stat_cache import now_ns
+from mlvc.workspace import bases
 from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Draft:
         files: entry path -> where its content comes from.
         run: who makes it, or None for a person.
         base: what it was derived from.
+        inputs: what the run has used so far; new content may be stored against theirs.
     """
 
     collection: str
@@ -60,6 +62,7 @@ class Draft:
     tags: Sequence[str] = ()
     run: RunId | None = None
     base: VersionId | None = None
+    inputs: Sequence[VersionId] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,8 @@ def _store_files(
                 paths.append((path, source))
     read_ns = now_ns()
     learned = []
-    for (path, source), stored in zip(paths, commit.ingest.add_files(p for _, p in paths), strict=True):
+    counterparts = bases.counterparts(workspace, draft) if paths else None
+    for (path, source), stored in zip(paths, commit.ingest.add_files(paths, counterparts), strict=True):
         _keep(entries, found, path, stored)
         if stored.stat is not None:
             learned.append((source.absolute(), stored.stat, stored.digest))

@@ -215,6 +215,7 @@ class ActiveRun:
     def publish(self, draft: Draft, command: str) -> Published:
         """Publishes a draft as an output of this run; the run's state goes into the same transaction."""
         draft.run = self.id
+        draft.inputs = [VersionId(v) for v, _, _ in self._writer.live.recorded(self.beginning.started_s).inputs]
         return publishing.publish(self.workspace, draft, command, before=self._head_so_far)
 
     def link(self, version: VersionId, target: str, aliases: Sequence[str], command: str) -> Member:

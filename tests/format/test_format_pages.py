@@ -76,6 +76,7 @@ def test_each_control_act_stands_on_its_page():
         ("chunks.md", cutting.MIN_SIZE),
         ("chunks.md", cutting.AVERAGE_SIZE),
         ("chunks.md", cutting.LARGEST),
+        ("chunks.md", cutting.PIECE),
         ("chunks.md", chunk.MAX_SIZE),
         ("manifests.md", sorted_blocks.MAX_BLOCK_ENTRIES),
         ("transactions.md", transaction.MAX_SIZE),
@@ -109,7 +110,8 @@ def test_the_lock_files_first_line_is_the_one_on_its_page():
 def test_encodings_of_chunks_are_those_on_the_page():
     rows = re.findall(r"^\| (\d) \| (\w+) \|", page("chunks.md"), flags=re.MULTILINE)
 
-    assert rows == [(str(chunk.RAW), "raw"), (str(chunk.ZSTD), "zstd")]
+    known = {"raw": chunk.RAW, "zstd": chunk.ZSTD, "planes": chunk.PLANES, "difference": chunk.DIFFERENCE}
+    assert rows == [(str(number), name) for name, number in known.items()]
 
 
 def test_a_run_logs_first_bytes_are_those_on_the_page():

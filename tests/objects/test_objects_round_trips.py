@@ -191,7 +191,7 @@ def test_a_pack_cut_anywhere_is_found_out(choose):
 def add(store: ObjectStore, *paths: Path):
     ingest = Ingest(store)
     try:
-        return list(ingest.add_files(paths))
+        return list(ingest.add_files([(path.name, path) for path in paths]))
     finally:
         ingest.discard()
 
@@ -215,7 +215,7 @@ def test_files_come_out_in_the_order_they_were_given_whatever_their_sizes(store,
         paths.append(tmp_path / f"file{number}")
         paths[-1].write_bytes(data)
     ingest = Ingest(store)
-    stored = list(ingest.add_files(paths))
+    stored = list(ingest.add_files([(path.name, path) for path in paths]))
     ingest.finish()
     assert [s.digest for s in stored] == [blake3.blake3(data).digest() for data in contents]
     assert [get(store, s) for s in stored] == contents
@@ -225,17 +225,17 @@ def test_a_file_that_grows_while_it_is_read_is_refused(store, tmp_path, monkeypa
     path = tmp_path / "log"
     path.write_bytes(NOISE)
     ingest = Ingest(store)
-    read = ingest.add_stream
+    add_windows = ingest._add_windows
 
-    def growing(source):
-        found = read(source)
+    def growing(windows):
+        found = add_windows(windows)
         with path.open("ab") as file:
             file.write(b"more")
         return found
 
-    monkeypatch.setattr(ingest, "add_stream", growing)
+    monkeypatch.setattr(ingest, "_add_windows", growing)
     with pytest.raises(Error, match="changed while it was being read"):
-        list(ingest.add_files([path]))
+        list(ingest.add_files([("file", path)]))
     ingest.discard()
 
 

@@ -27,7 +27,7 @@ def no_reading(monkeypatch):
         raise AssertionError("content was read")
 
     monkeypatch.setattr("mlvc.working_tree.placing.digest_file", read)
-    monkeypatch.setattr(Ingest, "add_files", lambda _self, paths: read() if list(paths) else [])
+    monkeypatch.setattr(Ingest, "add_files", lambda _self, paths, _: read() if list(paths) else [])
 
 
 def test_a_file_becomes_a_version_and_its_path_a_pin(tree):
@@ -110,10 +110,10 @@ def test_only_the_changed_file_of_a_folder_is_read(tree, monkeypatch):
     read = []
     add_files = Ingest.add_files
 
-    def noting(self, paths):
-        paths = list(paths)
-        read.extend(p.name for p in paths)
-        return add_files(self, paths)
+    def noting(self, files, counterparts):
+        files = list(files)
+        read.extend(file.name for _, file in files)
+        return add_files(self, files, counterparts)
 
     monkeypatch.setattr(Ingest, "add_files", noting)
     tree.add("data")
