@@ -36,6 +36,7 @@ _WORTH_IT = 0.97
 """Compressed to more than this share, a chunk is kept raw: reading it back costs nothing then."""
 
 _SAMPLE = 16 << 10
+_SHORT_SAMPLE = 2 << 10
 _SAMPLE_ABOVE = 64 << 10
 
 _PLANES_HEADER = struct.Struct("<BB")
@@ -100,7 +101,10 @@ def encode(
     if base is not None and len(base) != len(view):
         raise ValueError(f"a base has the size of what is encoded, {len(view):,} bytes, not {len(base):,}")
     if element is None and len(view) <= _SAMPLE_ABOVE:
-        return _best_of_zstd_and_raw(view)
+        middle = len(view) // 2
+        tried = view[middle : middle + _SHORT_SAMPLE] if len(view) > 2 * _SHORT_SAMPLE else view
+        is_noise = len(_compressor().compress(tried)) > _WORTH_IT * len(tried)
+        return _raw(view) if is_noise else _best_of_zstd_and_raw(view)
     promised = _promises(view, element, lead, base)
     encoding = min(promised, key=lambda kind: promised[kind])
     if promised[encoding] > _WORTH_IT:

@@ -20,6 +20,9 @@ _HFS_IGNORED = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF], None
 )
 _GUARDED = (".git", ".mlvc")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*\Z")
+"""Paths that nothing can be wrong with but their length: most are, and millions are checked."""
+
 _NTFS_SHORT = re.compile(r"^(git|mlvc)~[0-9]+$")
 
 
@@ -44,6 +47,8 @@ def check(path: str) -> str:
 
 
 def _problem(path: str) -> str | None:
+    if len(path) <= MAX_COMPONENT_BYTES and _PLAIN.match(path):
+        return None
     if not path or path == ".":
         return "it is empty"
     try:
@@ -80,6 +85,8 @@ def _component_problem(component: str) -> str | None:
 
 def is_guarded(component: str) -> bool:
     """Tells whether some system would take a path component for `.git` or `.mlvc`."""
+    if component.isascii() and component[:1] not in ("", ".") and "~" not in component:
+        return False
     name = component if component.isascii() else unicodedata.normalize("NFKC", component.translate(_HFS_IGNORED))
     name = name.split(":", 1)[0].rstrip(". ").lower()  # NTFS: streams follow a colon, trailing dots and spaces drop
     return name in _GUARDED or bool(_NTFS_SHORT.match(name))

@@ -2,14 +2,15 @@
 
 One `Ingest` belongs to one commit, under the store's shared lock from its first 'is this here?' until the commit's
 transaction exists. The way of the data is a pipeline with bounds: the caller's thread reads large files and hashes them
-whole, others read the small ones; all hash, look up and encode pieces; the caller's thread appends what is new to packs;
-a full pack is synced beside that. At most `_AHEAD` tasks of some `cutting.WINDOW` bytes are under way.
+whole, and places what is new in packs; others hash, look up and encode pieces; one writes packs; full ones are synced beside
+that. At most `_AHEAD` tasks of some `cutting.WINDOW` bytes are under way. Tiny files never leave the caller's thread.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -36,6 +37,9 @@ from mlvc.progress import SILENT, Progress
 _AHEAD = 12
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 64
+_TINY = 64 << 10
+"""Files of this mean size, in bytes, and smaller are not worth a thread's while."""
+
 _GUESS_ABOVE = 64 << 10
 """Bytes of unknown kind are tried as arrays of numbers from this size on."""
 
@@ -88,7 +92,8 @@ class Ingest:
         self._progress = progress
         self._writers: dict[PackClass, PackWriter] = {}
         self._full: list[PackWriter] = []
-        self._background = Background(_SYNCING)
+        self._writing = Background(1)
+        self._syncing = Background(_SYNCING)
         self._new: set[tuple[bytes, int]] = set()
         self.brings: list[PackName] = []
         self._leans: dict[PackName, bool] = {}
@@ -123,7 +128,7 @@ class Ingest:
         self, files: Iterable[tuple[str, Path, int]], counterparts: Counterparts | None
     ) -> Iterator[StoredFile]:
         work = partial(self._read_small, counterparts=counterparts)
-        for batch in map_in_order(work, _batches(files), ahead=_AHEAD):
+        for batch in map_in_order(work, _batches(files), ahead=_AHEAD, here=_are_tiny):
             self._pack_chunks([encoded for _, encoded in batch])
             for found, encoded in batch:
                 yield StoredFile(FileDigest(encoded.id), encoded.size, None, found)
@@ -263,10 +268,10 @@ class Ingest:
                 fresh.append((one.id, CHUNK_CODE, one.stored, one.size, one.base))
         if fresh:
             writer = self._writer(PackClass.DATA)
-            writer.add_many(fresh)
+            self._writing.start(partial(writer.write, writer.place(fresh)))
             if writer.is_full:
                 self._full.append(self._writers.pop(PackClass.DATA))
-                self._background.start(writer.publish)
+                self._writing.start(partial(self._syncing.start, writer.publish))
 
     def _writer(self, pack_class: PackClass) -> PackWriter:
         if pack_class not in self._writers:
@@ -284,7 +289,8 @@ class Ingest:
         The folders are synced even when nothing was written: what was skipped may lie in a pack whose name another
         process has not yet made durable.
         """
-        self._background.wait()
+        self._writing.wait()
+        self._syncing.wait()
         for pack_class in (PackClass.DATA, PackClass.META):
             if pack_class in self._writers:
                 self._writers[pack_class].publish()
@@ -300,13 +306,14 @@ class Ingest:
 
     def discard(self) -> None:
         """Removes temporary files; packs already named stay as garbage, for another commit may lean on them."""
-        try:
-            self._background.wait()
-        finally:
-            for writer in (*self._writers.values(), *self._full):
-                writer.discard()
-            self._writers.clear()
-            self._full.clear()
+        with suppress(Exception):  # what failed is known by now, and raised
+            self._writing.wait()
+        with suppress(Exception):
+            self._syncing.wait()
+        for writer in (*self._writers.values(), *self._full):
+            writer.discard()
+        self._writers.clear()
+        self._full.clear()
 
 
 def _lead(offset: int) -> int:
@@ -372,6 +379,10 @@ def _between(read: Callable[[int], bytes], stretch: cutting.Stretch) -> Iterator
 
     for cuts in _windows(bounded):
         yield [_Cut(cut.data, stretch.offset + cut.offset) for cut in cuts]
+
+
+def _are_tiny(batch: list[tuple[str, Path, int]]) -> bool:
+    return sum(size for _, _, size in batch) < _TINY * len(batch)
 
 
 def _batches(files: Iterable[tuple[str, Path, int]]) -> Iterator[list[tuple[str, Path, int]]]:

@@ -40,6 +40,7 @@ _RACY_NS = 1_000_000_000
 _SOUND, _DAMAGED, _BASELESS = 0, 1, 2
 """What the column `damaged` says."""
 
+_WHERE_ANY = "FROM slot JOIN pack ON pack = number WHERE id IN ({}) AND code = ? AND NOT damaged"
 _MANY = 500
 """Ids asked for at once; SQLite takes at least 999 parameters."""
 
@@ -77,17 +78,34 @@ class PackIndexCache:
     def find_any(self, identifiers: Sequence[bytes], code: int) -> dict[bytes, set[PackName]]:
         """Returns, for each of many ids that is known, the packs that hold it undamaged; see `find`."""
         found: dict[bytes, set[PackName]] = {}
+        names: dict[bytes, PackName] = {}
         with self._lock:
             for at in range(0, len(identifiers), _MANY):
                 some = identifiers[at : at + _MANY]
-                rows = self._database.execute(
-                    f"SELECT id, name FROM slot JOIN pack ON pack = number WHERE id IN ({','.join('?' * len(some))}) "  # noqa: S608
-                    "AND code = ? AND NOT damaged",
-                    *some,
-                    code,
-                ).fetchall()
-                for identifier, name in rows:
-                    found.setdefault(identifier, set()).add(PackName.from_wire(name))
+                marks = ",".join("?" * len(some))
+                sql = f"SELECT id, name {_WHERE_ANY.format(marks)}"
+                for identifier, name in self._database.execute(sql, *some, code):
+                    if name not in names:
+                        names[name] = PackName.from_wire(name)
+                    found.setdefault(identifier, set()).add(names[name])
+        return found
+
+    def places(self, identifiers: Sequence[bytes], code: int) -> dict[bytes, Place]:
+        """Returns one place for each of many ids that is known; one where it is stored by itself, if there is one."""
+        found: dict[bytes, Place] = {}
+        names: dict[bytes, PackName] = {}
+        with self._lock:
+            for at in range(0, len(identifiers), _MANY):
+                some = identifiers[at : at + _MANY]
+                marks = ",".join("?" * len(some))
+                sql = f"SELECT id, name, offset, stored_size, size, base {_WHERE_ANY.format(marks)}"
+                for identifier, name, offset, stored, size, base in self._database.execute(sql, *some, code):
+                    before = found.get(identifier)
+                    if before is None or (base is None and before.slot.base is not None):
+                        slot = Slot(identifier, code, offset, stored, size, base)
+                        if name not in names:
+                            names[name] = PackName.from_wire(name)
+                        found[identifier] = Place(names[name], slot)
         return found
 
     def with_bases(self, wanted: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:

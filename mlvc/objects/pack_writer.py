@@ -23,21 +23,15 @@ class PackWriter:
         self._staged = atomic_file.StagedFile(self._path.parent)
         self._digest = blake3.blake3()
         self.slots: dict[tuple[bytes, int], Slot] = {}
-        self._write(pack.header(self.name))
-
-    def _write(self, data: bytes) -> None:
-        self._staged.write(data)
-        self._digest.update(data)
-
-    @property
-    def size_bytes(self) -> int:
-        """What is written so far."""
-        return self._staged.size
+        header = pack.header(self.name)
+        self.size_bytes = len(header)
+        """What the pack has once all that was placed is written, in bytes, without its footer."""
+        self.write(header)
 
     @property
     def is_full(self) -> bool:
         """Whether the pack has reached its target size."""
-        return self._staged.size >= pack.TARGET_SIZE
+        return self.size_bytes >= pack.TARGET_SIZE
 
     def add(self, identifier: bytes, code: int, stored: bytes, size: int, base: bytes | None = None) -> None:
         """Appends one stored chunk or record.
@@ -49,16 +43,19 @@ class PackWriter:
             size: decoded, in bytes.
             base: the chunk it is a difference to, if any.
         """
-        self.slots[identifier, code] = Slot(identifier, code, self._staged.size, len(stored), size, base)
-        self._write(stored)
+        self.write(self.place([(identifier, code, stored, size, base)]))
 
-    def add_many(self, chunks: list[tuple[bytes, int, bytes, int, bytes | None]]) -> None:
-        """Appends several at once, each as `add` takes it."""
-        at = self._staged.size
+    def place(self, chunks: list[tuple[bytes, int, bytes, int, bytes | None]]) -> bytes:
+        """Gives chunks, each as `add` takes it, their slots; returns the bytes to `write` next, perhaps by another thread."""
         for identifier, code, stored, size, base in chunks:
-            self.slots[identifier, code] = Slot(identifier, code, at, len(stored), size, base)
-            at += len(stored)
-        self._write(b"".join([stored for _, _, stored, _, _ in chunks]))
+            self.slots[identifier, code] = Slot(identifier, code, self.size_bytes, len(stored), size, base)
+            self.size_bytes += len(stored)
+        return b"".join([stored for _, _, stored, _, _ in chunks])
+
+    def write(self, data: bytes) -> None:
+        """Appends what `place` returned, in the same order; LocalFileError when the disk refuses."""
+        self._staged.write(data)
+        self._digest.update(data)
 
     def publish(self) -> PackName:
         """Writes the footer, syncs, and gives the pack its name. The caller syncs the folder."""

@@ -10,6 +10,15 @@ from pathlib import Path
 from mlvc.errors import Error, LocalFileError, UsageError, local_file_error
 
 
+def regular_item(item: os.DirEntry[str]) -> os.stat_result:
+    """Returns what `regular_file` does, for an entry of a folder."""
+    try:
+        found = item.stat()
+    except OSError:
+        return regular_file(Path(item.path))
+    return found if stat.S_ISREG(found.st_mode) else regular_file(Path(item.path))
+
+
 def opened(path: Path) -> FileIO:
     """Opens a file for unbuffered reading; LocalFileError when it cannot be."""
     try:
@@ -26,7 +35,7 @@ def regular_file(path: Path) -> os.stat_result:
         LocalFileError: it is not there (a dangling link) or cannot be looked at.
     """
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError as error:
         if path.is_symlink():
             raise LocalFileError(f"{path} is a link to {os.readlink(path)}, which is not there", cause=error) from error
@@ -44,10 +53,21 @@ def read_small(path: Path, largest: int) -> tuple[os.stat_result, bytes]:
         Error: it is larger than `largest` bytes by now, or changed while it was read.
         LocalFileError: it cannot be read.
     """
-    with opened(path) as file:
-        before = os.fstat(file.fileno())
-        data = file.read(largest + 1) or b""
-        check_unchanged(path, before, os.fstat(file.fileno()), len(data))
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            before = os.fstat(fd)
+            wanted = min(before.st_size, largest) + 1
+            data = os.read(fd, wanted)
+            while len(data) < before.st_size and (more := os.read(fd, wanted)):
+                data += more
+            check_unchanged(path, before, os.fstat(fd), len(data))
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if isinstance(error, Error):
+            raise
+        raise local_file_error(error, f"read {path}") from error
     return before, data
 
 

@@ -41,57 +41,64 @@ def plan(old: Iterable[Placement], new: Iterable[Placement], root: Path, cache: 
     Raises:
         ConflictError: the disk cannot hold two of the new paths side by side.
     """
-    before: dict[Path, FileDigest] = {p.target: p.entry.digest for p in old}
+    before: dict[str, FileDigest] = {str(p.target): p.entry.digest for p in old}
     wanted = list(new)
     placing.refuse_collisions(root, wanted)
     write, blocked, remove = [], [], []
     for placement in wanted:
         current = placing.current_digest(placement.target, cache)
-        expected = before.pop(placement.target, None)
+        expected = before.pop(str(placement.target), None)
         if current == placement.entry.digest:
             continue
         write.append(placement)
         is_no_file = current is None and os.path.lexists(placement.target) and not _is_folder(placement.target)
         if current not in (None, expected) or is_no_file:
             blocked.append(placement.target)
-    for target, expected in before.items():
+    for name, expected in before.items():
+        target = Path(name)
         current = placing.current_digest(target, cache)
         if current is not None:
             remove.append(target)
         if current not in (None, expected):
             blocked.append(target)
     going = set(remove)
-    sound: set[Path] = {root}
-    ways = [_obstacle(target, root, going, sound) for target in (*(p.target for p in write), *remove)]
+    ways_down: dict[str, Path | None] = {}
+    ways = [_obstacle(target, root, going, ways_down) for target in (*(p.target for p in write), *remove)]
     obstacles = dict.fromkeys(way for way in ways if way is not None)
     return CheckoutPlan(tuple(write), len(wanted) - len(write), tuple(remove), tuple(blocked), tuple(obstacles))
 
 
 def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
-def _obstacle(target: Path, root: Path, going: AbstractSet[Path], sound: set[Path]) -> Path | None:
+def _obstacle(target: Path, root: Path, going: AbstractSet[Path], ways_down: dict[str, Path | None]) -> Path | None:
     """Returns what keeps a file from being written or removed at `target`, when `going` are gone; None for nothing.
 
-    `sound` are folders found to be real ones, and grows.
+    `ways_down` remembers what was found on the way to each folder, and grows.
     """
+    folder = os.path.dirname(str(target))
+    if folder not in ways_down:
+        ways_down[folder] = _in_the_way(target, root, going)
+    if ways_down[folder] is not None:
+        return ways_down[folder]
+    if _is_folder(target):
+        for held, folders, files in os.walk(target):
+            links = [name for name in folders if os.path.islink(os.path.join(held, name))]
+            if not all(Path(held, name) in going for name in (*files, *links)):
+                return target
+    return None
+
+
+def _in_the_way(target: Path, root: Path, going: AbstractSet[Path]) -> Path | None:
     for folder in reversed(target.relative_to(root).parents[:-1]):
         path = root / folder
-        if path in sound:
-            continue
         if path.is_symlink():
             return path  # nothing is written or removed through a link
         if path in going or not path.exists():
             return None
         if not path.is_dir():
             return path
-        sound.add(path)
-    if _is_folder(target):
-        for held, folders, files in os.walk(target):
-            links = [name for name in folders if os.path.islink(os.path.join(held, name))]
-            if not all(Path(held, name) in going for name in (*files, *links)):
-                return target
     return None
 
 

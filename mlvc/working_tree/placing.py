@@ -7,15 +7,17 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate, chain
 from pathlib import Path
 
 from mlvc import atomic_file
-from mlvc.errors import ConflictError, Error, UsageError, local_file_error
+from mlvc.errors import ConflictError, DamageError, Error, UsageError, local_file_error
 from mlvc.format import entry_path
-from mlvc.format.ids import FileDigest
+from mlvc.format.ids import FileDigest, short
 from mlvc.format.manifest import FileEntry
-from mlvc.format.recipe import RecipeIndex
+from mlvc.format.recipe import Piece, Recipe, RecipeIndex
 from mlvc.format.record import CHUNK_CODE
+from mlvc.objects.chunk_reader import ChunkReader
 from mlvc.objects.store import ObjectStore
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
@@ -51,6 +53,7 @@ def place(
     placements: Iterable[Placement],
     cache: StatCache,
     *,
+    are_known_to_differ: bool = False,
     progress: Progress = SILENT,
 ) -> Placed:
     """Writes files that differ from what is wanted; leaves right ones untouched. Overwrites without asking.
@@ -61,6 +64,7 @@ def place(
         root: no file is written outside it, nor through a link below it.
         placements: what to write where; targets lie below `root`.
         cache: spares reading files that are right already; told about those written.
+        are_known_to_differ: write all of them; the caller has looked, and knows that no two collide.
         progress: hears of bytes written.
 
     Raises:
@@ -69,31 +73,41 @@ def place(
         LocalFileError: the disk refused. Files written before stay; no file is half-written.
     """
     done = Placed()
-    wanted = []
     read_ns = now_ns()
-    for placement in placements:
-        if current_digest(placement.target, cache) == placement.entry.digest:
-            done.unchanged += 1
-        else:
-            wanted.append(placement)
-    refuse_collisions(root, wanted)
-    found = [(p, store.recipe(recipes, p.entry.digest, p.entry.size)) for p in wanted]
-    store.ensure((piece.chunk, CHUNK_CODE) for _, recipe in found for piece in recipe.pieces)
+    wanted = list(placements)
+    if not are_known_to_differ:
+        differing = [p for p in wanted if current_digest(p.target, cache) != p.entry.digest]
+        done.unchanged = len(wanted) - len(differing)
+        wanted = differing
+        refuse_collisions(root, wanted)
+    found = [_ToWrite(p, store.recipe(recipes, p.entry.digest, p.entry.size)) for p in wanted]
+    chunks = list(dict.fromkeys(piece.chunk for item in found for piece in item.recipe.pieces))
+    store.ensure((chunk, CHUNK_CODE) for chunk in chunks)
     folders: set[Path] = set()
-    for placement, _ in found:
-        _make_parents(root, placement.target, folders)
-
-    def write(item: tuple[Placement, object]) -> tuple[Placement, os.stat_result]:
-        placement, recipe = item
-        return placement, _write_file(placement.target, store.read_file(recipe), placement.entry)  # type: ignore[arg-type]
-
-    for placement, now in map_in_order(write, found, ahead=16):
-        done.written += 1
-        done.bytes_written += placement.entry.size
-        done.digests.append((placement.target, now, placement.entry.digest))
-        progress.advance(placement.entry.size)
+    made: set[str] = set()
+    for item in found:
+        parent = os.path.dirname(str(item.placement.target))
+        if parent not in made:
+            _make_parents(root, item.placement.target, folders)
+            made.add(parent)
+    small = [item for item in found if len(item.recipe.pieces) <= 1]
+    large = [item for item in found if len(item.recipe.pieces) > 1]
+    # Small files are written by one thread: several would wait for each other's folders in the kernel.
+    name = os.path.basename(atomic_file.temporary_name(""))
+    with ChunkReader(store, chunks) as reader:
+        for number, item in enumerate(chain(small, large)):
+            now = _write_file(item, f"{name}-{number}", reader, progress)
+            done.written += 1
+            done.bytes_written += item.placement.entry.size
+            done.digests.append((item.placement.target, now, item.placement.entry.digest))
     cache.remember(done.digests, max(read_ns, now_ns()))
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class _ToWrite:
+    placement: Placement
+    recipe: Recipe
 
 
 def pieces(store: ObjectStore, recipes: RecipeIndex, placements: Iterable[Placement]) -> Iterator[tuple[bytes, int]]:
@@ -109,7 +123,7 @@ def current_digest(path: Path, cache: StatCache) -> FileDigest | None:
     A link counts as what it leads to.
     """
     try:
-        found = path.stat()
+        found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -141,36 +155,99 @@ def digest_file(path: Path) -> FileDigest:
     return FileDigest(proof.digest())
 
 
-def _write_file(target: Path, pieces: Iterable[bytes], entry: FileEntry) -> os.stat_result:
+def _write_file(item: _ToWrite, temporary_name: str, reader: ChunkReader, progress: Progress) -> os.stat_result:
     """Writes one file under a temporary name beside its place, and renames it when it is whole and proven."""
-    temporary = Path(atomic_file.temporary_name(target.parent))
+    target, entry = str(item.placement.target), item.placement.entry
+    temporary = f"{os.path.dirname(target)}/{temporary_name}"
     try:
-        with temporary.open("xb", buffering=0) as file:
-            for piece in pieces:
-                view = memoryview(piece)
-                while view:
-                    view = view[file.write(view) :]
-        _refuse_folder(target)
-        os.replace(temporary, target)
-        return target.lstat()
+        fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        try:
+            _write_content(fd, item.recipe, reader, progress)
+        finally:
+            os.close(fd)
+        os.rename(temporary, target)
+        return os.lstat(target)
     except OSError as error:
         _remove(temporary)
         if isinstance(error, Error):
             raise
+        if isinstance(error, IsADirectoryError):
+            raise UsageError(f"{target} is a folder, and a file is to be written there", hint="move the folder away") from error
         raise local_file_error(error, f"write {target} ({entry.size:,} bytes)") from error
     except BaseException:
         _remove(temporary)
         raise
 
 
-def _refuse_folder(target: Path) -> None:
-    if target.is_dir() and not target.is_symlink():
-        raise UsageError(f"{target} is a folder, and a file is to be written there", hint="move the folder away")
+def _write_content(fd: int, recipe: Recipe, reader: ChunkReader, progress: Progress) -> None:
+    """Writes a file's chunks, a large one's side by side; each is proven, and the whole against the file's digest.
+
+    A file of one chunk bears that chunk's id as its digest, so one proof is both.
+    """
+    if len(recipe.pieces) <= 1:
+        for piece in recipe.pieces:
+            _write_at(fd, reader.read(piece.chunk), 0, piece)
+            progress.advance(piece.size)
+        return
+    _reserve(fd, recipe.size)
+    starts = accumulate((piece.size for piece in recipe.pieces), initial=0)
+
+    def write(task: list[tuple[int, Piece]]) -> list[bytes]:
+        written = []
+        for start, piece in task:
+            data = reader.read(piece.chunk)
+            _write_at(fd, data, start, piece)
+            written.append(data)
+        return written
+
+    import blake3
+
+    proof = blake3.blake3()
+    for written in map_in_order(write, _tasks(zip(starts, recipe.pieces, strict=False)), ahead=_AHEAD):
+        for data in written:
+            proof.update(data)
+            progress.advance(len(data))
+    if proof.digest() != recipe.digest:
+        raise DamageError(f"the file {short(recipe.digest, 12)} does not have the digest it is kept under")
 
 
-def _remove(path: Path) -> None:
+_AHEAD = 16
+_TASK_BYTES = 1 << 20
+
+
+def _tasks(pieces: Iterable[tuple[int, Piece]]) -> Iterator[list[tuple[int, Piece]]]:
+    task: list[tuple[int, Piece]] = []
+    size = 0
+    for start, piece in pieces:
+        task.append((start, piece))
+        size += piece.size
+        if size >= _TASK_BYTES:
+            yield task
+            task, size = [], 0
+    if task:
+        yield task
+
+
+def _write_at(fd: int, data: bytes, start: int, piece: Piece) -> None:
+    if len(data) != piece.size:
+        raise DamageError(f"the chunk {short(piece.chunk, 12)} has {len(data):,} bytes, its recipe says {piece.size:,}")
+    done = os.pwrite(fd, data, start)
+    while done < len(data):
+        done += os.pwrite(fd, memoryview(data)[done:], start + done)
+
+
+def _reserve(fd: int, size: int) -> None:
+    """Asks the disk for the room of a whole file, so that a full one is known before the work is done."""
     try:
-        path.unlink()
+        os.posix_fallocate(fd, 0, size)
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise  # others: this file system cannot reserve, which is no reason not to write
+
+
+def _remove(path: str | Path) -> None:
+    try:
+        os.unlink(path)
     except FileNotFoundError:
         return
 
@@ -208,7 +285,8 @@ def _make_parents(root: Path, target: Path, known: set[Path]) -> None:
 
 def refuse_collisions(root: Path, placements: list[Placement]) -> None:
     """Raises ConflictError, before anything is written, for paths that this disk would write over each other."""
-    collisions = scanning.case_collisions([str(p.target.relative_to(root)) for p in placements])
+    start = len(str(root).rstrip("/")) + 1
+    collisions = scanning.case_collisions([str(p.target)[start:] for p in placements])
     if collisions and is_case_insensitive(root):
         one, other = collisions[0]
         raise ConflictError(f"this disk cannot hold both '{one}' and '{other}': it does not tell letter case apart")

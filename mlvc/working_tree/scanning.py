@@ -42,6 +42,7 @@ class _IgnoreRules:
     def __init__(self, folders: list[Path]) -> None:
         self._scanned = folders[-1]
         self._below: dict[str, GitIgnoreSpec | None] = {}
+        self._speaking: dict[str, list[tuple[GitIgnoreSpec, str, int]]] = {}
         self._above = [
             (spec, f"{self._scanned.relative_to(folder).as_posix()}/")
             for folder in reversed(folders[:-1])
@@ -52,20 +53,30 @@ class _IgnoreRules:
         folder, _, name = path.rpartition("/")
         if name == IGNORE_FILE:
             return True
+        speaking = self._speaking.get(folder)
+        if speaking is None:
+            speaking = self._speaking[folder] = self._rules_for(folder)
+        if not speaking:
+            return False
         asked = f"{path}/" if is_folder else path
-        while True:
-            spec = self._spec(folder)
-            said = spec.check_file(asked[len(folder) + 1 :] if folder else asked).include if spec else None
-            if said is not None:
-                return said
-            if not folder:
-                break
-            folder = folder.rpartition("/")[0]
-        for spec, prefix in self._above:
-            said = spec.check_file(prefix + asked).include
+        for spec, prefix, skipped in speaking:
+            said = spec.check_file(prefix + asked[skipped:]).include
             if said is not None:
                 return said
         return False
+
+    def _rules_for(self, folder: str) -> list[tuple[GitIgnoreSpec, str, int]]:
+        """Returns who speaks of the files in a folder, the nearest first: patterns, and how paths look from there."""
+        found = []
+        at = folder
+        while True:
+            spec = self._spec(at)
+            if spec is not None:
+                found.append((spec, "", len(at) + 1 if at else 0))
+            if not at:
+                break
+            at = at.rpartition("/")[0]
+        return found + [(spec, prefix, 0) for spec, prefix in self._above]
 
     def _spec(self, folder: str) -> GitIgnoreSpec | None:
         if folder not in self._below:
@@ -96,19 +107,33 @@ def scan(folder: Path, ignored: Ignores | None = None) -> Iterator[tuple[str, Pa
         InvalidNameError: a name that no artifact may hold, or two names that are one to Unicode.
         LocalFileError: a folder cannot be read.
     """
-    ignored = ignored or (lambda _path, _is_folder: False)
-    yield from _scan(folder, "", ignored, (_identity(folder),))
+    for path, item in walk(folder, ignored):
+        yield path, Path(item.path)
 
 
-def _scan(folder: Path, prefix: str, ignored: Ignores, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, Path]]:
+def walk(folder: Path, ignored: Ignores | None = None) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yields what `scan` does, with the folder's own entry for each file, which knows more without asking the disk."""
+    yield from _walk(str(folder), "", ignored or (lambda _path, _is_folder: False), (_identity(folder),))
+
+
+def _walk(
+    folder: str, prefix: str, ignored: Ignores, above: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         with os.scandir(folder) as found:
-            items = sorted(found, key=lambda item: item.name)
+            items = sorted(found, key=_by_name)
     except OSError as error:
         raise local_file_error(error, f"read the folder {folder}") from error
-    first: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for item in items:
-        name = entry_path.normalise(prefix + item.name)
+        name = prefix + item.name
+        if not name.isascii():
+            name = entry_path.normalise(name)
+            if seen.setdefault(name, item.name) != item.name:
+                raise InvalidNameError(
+                    f"{folder} holds two files named '{item.name}' that differ in their Unicode form only",
+                    hint="rename one: an artifact holds names in the form NFC",
+                )
         try:
             is_folder, leads_nowhere = item.is_dir(), False
         except OSError:  # a link that leads to itself; a dangling one is taken for a file, and refused when it is read
@@ -117,23 +142,22 @@ def _scan(folder: Path, prefix: str, ignored: Ignores, above: tuple[tuple[int, i
             continue
         if leads_nowhere:
             raise UsageError(f"{item.path} is a link that leads nowhere", hint=f"remove it, or add it to {IGNORE_FILE}")
-        if first.setdefault(name, item.name) != item.name:
-            raise InvalidNameError(
-                f"{folder} holds two files named '{item.name}' that differ in their Unicode form only",
-                hint="rename one: an artifact holds names in the form NFC",
-            )
         if entry_path.is_guarded(item.name):
             raise InvalidNameError(
                 f"{item.path} cannot be part of an artifact: written out elsewhere, it would be taken for Git's or mlvc's own",
                 hint=f"move it away, or add '{item.name}' to {IGNORE_FILE}",
             )
         if not is_folder:
-            yield name, Path(item.path)
+            yield name, item
             continue
         identity = _identity(Path(item.path))
         if identity in above:
             raise UsageError(f"{item.path} links back to a folder above it", hint=f"remove the link, or add it to {IGNORE_FILE}")
-        yield from _scan(Path(item.path), f"{name}/", ignored, (*above, identity))
+        yield from _walk(item.path, f"{name}/", ignored, (*above, identity))
+
+
+def _by_name(item: os.DirEntry[str]) -> str:
+    return item.name
 
 
 def _identity(folder: Path) -> tuple[int, int]:

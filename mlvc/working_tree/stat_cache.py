@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from mlvc.derived_database import DerivedDatabase
@@ -18,11 +18,14 @@ _SCHEMA = """
 CREATE TABLE file (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, changed_ns INTEGER NOT NULL,
     inode INTEGER NOT NULL, read_ns INTEGER NOT NULL, digest BLOB NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE clean (path BLOB PRIMARY KEY, look BLOB NOT NULL) WITHOUT ROWID
 """
-_LAYOUT = 1
+_LAYOUT = 2
 _RACY_NS = 20_000_000
 """Kernels stamp files with a clock that ticks every 1 to 10 ms; twice that is on the safe side."""
+
+_MANY = 64
 
 
 class StatCache:
@@ -47,6 +50,31 @@ class StatCache:
             prefix[:-1] + b"0",
         ).fetchall()
         return {bytes(row[0]): row[1:] for row in rows}
+
+    def finder(self, paths: Collection[Path]) -> Callable[[Path, os.stat_result], FileDigest | None]:
+        """Returns `find` for the given files; many are looked up in one go."""
+        if len(paths) < _MANY:
+            return self.find
+        rows = self.under(Path(os.path.commonpath(paths)))
+        return lambda path, found: self.fresh(rows.get(os.fsencode(path)), found)
+
+    def looks_clean(self, path: Path, look: bytes) -> bool:
+        """Tells whether a whole folder was found clean when it looked like this; see `remember_clean`."""
+        return self._database.execute("SELECT 1 FROM clean WHERE path = ? AND look = ?", os.fsencode(path), look).fetchone() is not None
+
+    def remember_clean(self, path: Path, look: bytes, stats: Iterable[os.stat_result], looked_ns: int) -> None:
+        """Remembers that a folder was clean when it looked like this, unless a file may have changed since unseen.
+
+        Args:
+            path: of the folder.
+            look: a digest of what it should hold, and of the stat of every file.
+            stats: those of the files.
+            looked_ns: when looking began, by this host's clock.
+        """
+        if max((max(s.st_mtime_ns, s.st_ctime_ns) for s in stats), default=0) < looked_ns - _RACY_NS:
+            self._database.filling(
+                lambda: self._database.execute("INSERT OR REPLACE INTO clean VALUES (?, ?)", os.fsencode(path), look)
+            )
 
     @staticmethod
     def fresh(row: tuple[int, int, int, int, int, bytes] | None, found: os.stat_result) -> FileDigest | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlvc.errors import InvalidNameError, UsageError, local_file_error
 from mlvc.format import entry_path
-from mlvc.format.ids import FileDigest
+from mlvc.format.ids import FileDigest, digest
 from mlvc.format.manifest import FileEntry, Manifest
 from mlvc.working_tree import placing, scanning
 from mlvc.working_tree.lock_file import WHOLE, Pin
@@ -55,13 +56,14 @@ def placements(pin: Pin, manifest: Manifest, root: Path) -> Iterator[Placement]:
     folder = target_of(pin, root)
     for entry in manifest:
         if isinstance(entry, FileEntry):
-            yield Placement(entry, _as_spelled_there(folder, placing.checked_target(folder, entry.path)))
+            target = placing.checked_target(folder, entry.path)
+            yield Placement(entry, target if entry.path.isascii() else _as_spelled_there(folder, target))
 
 
 def _as_spelled_there(folder: Path, target: Path) -> Path:
     """Returns the file that is there under another Unicode form of a name, such as macOS writes, or `target` itself."""
     parts = target.relative_to(folder).parts
-    if all(part.isascii() for part in parts) or os.path.lexists(target):
+    if os.path.lexists(target):
         return target
     found = folder
     for part in parts:
@@ -75,30 +77,53 @@ def _as_spelled_there(folder: Path, target: Path) -> Path:
 def compare(pin: Pin, manifest: Manifest, root: Path, cache: StatCache) -> Iterator[FileChange]:
     """Yields the differences between one pin and the files it speaks of, by path.
 
-    Reads only files that look changed since they were last read.
+    Reads only files that look changed since they were last read; of a folder that looks in every way as it did when it was
+    found clean, not even the manifest.
     """
     top = target_of(pin, root)
-    wanted = {str(p.target): p.entry for p in placements(pin, manifest, root)}
+    looked_ns = now_ns()
     there = dict(_files(pin, root))
+    look = look_of(pin.version, there) if pin.entry == WHOLE else b""
+    if look and cache.looks_clean(top, look):
+        return
+    stats = list(there.values())
+    changes = list(_compare(pin, manifest, root, cache, there))
+    if look and not changes:
+        cache.remember_clean(top, look, stats, looked_ns)
+    yield from sorted(changes, key=lambda change: change.path)
+
+
+def look_of(version: bytes, there: Mapping[str, os.stat_result]) -> bytes:
+    """Returns a digest of what a folder should hold, and of what each of its files looks like, in the order of a scan."""
+    stats = array("q")
+    for found in there.values():
+        stats.extend((found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
+    return digest(b"\0".join((version, *map(os.fsencode, there), stats.tobytes())))
+
+
+def _compare(
+    pin: Pin, manifest: Manifest, root: Path, cache: StatCache, there: dict[str, os.stat_result]
+) -> Iterator[FileChange]:
+    top = target_of(pin, root)
+    wanted = {str(p.target): p.entry for p in placements(pin, manifest, root)}
     known = cache.under(top) if pin.entry == WHOLE else {}
     learned: list[tuple[Path, os.stat_result, FileDigest]] = []
     read_ns = now_ns()
-    changes = []
     for target, entry in wanted.items():
         found = there.pop(target, None) or _look(Path(target))  # a pinned file stays one when a new rule ignores it
         if found is None:
-            changes.append(FileChange(_relative(target, root), MISSING))
+            yield FileChange(_relative(target, root), MISSING)
             continue
-        digest = cache.fresh(known.get(os.fsencode(target)), found) if pin.entry == WHOLE else cache.find(Path(target), found)
-        if digest is None and found.st_size == entry.size and stat.S_ISREG(found.st_mode):
-            digest = placing.digest_file(Path(target))
-            learned.append((Path(target), found, digest))
-        if digest != entry.digest:
-            changes.append(FileChange(_relative(target, root), MODIFIED))
-    changes.extend(FileChange(_relative(target, root), NEW) for target in there)
+        known_digest = cache.fresh(known.get(os.fsencode(target)), found) if pin.entry == WHOLE else cache.find(Path(target), found)
+        if known_digest is None and found.st_size == entry.size and stat.S_ISREG(found.st_mode):
+            known_digest = placing.digest_file(Path(target))
+            learned.append((Path(target), found, known_digest))
+        if known_digest != entry.digest:
+            yield FileChange(_relative(target, root), MODIFIED)
+    for target in there:
+        yield FileChange(_relative(target, root), NEW)
     if learned:
         cache.remember(learned, read_ns)
-    yield from sorted(changes, key=lambda change: change.path)
 
 
 def _relative(target: str, root: Path) -> str:
@@ -109,10 +134,15 @@ def _files(pin: Pin, root: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Yields (path, what it looks like) of the files below a pinned folder."""
     top = root / pin.path
     if pin.entry == WHOLE and top.is_dir():
-        for _, path in scanning.scan(top, scanning.ignore_rules(scanning.folders_down_to(root, top))):
-            found = _look(path)
-            if found is not None:
-                yield str(path), found
+        for _, item in scanning.walk(top, scanning.ignore_rules(scanning.folders_down_to(root, top))):
+            try:
+                found = item.stat()
+            except OSError:
+                looked = _look(Path(item.path))
+                if looked is None:
+                    continue
+                found = looked
+            yield item.path, found
 
 
 def _look(path: Path) -> os.stat_result | None:

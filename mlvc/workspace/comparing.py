@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.fold.questions import View
-from mlvc.format.ids import VersionId
+from mlvc.format.ids import FileDigest, RecordId, VersionId
 from mlvc.format.manifest import FileEntry
 from mlvc.format.record import CHUNK_CODE
 from mlvc.working_tree import placing, status
@@ -109,7 +111,12 @@ def is_known(view: View, version: VersionId) -> bool:
 
 
 def sources(
-    workspace: Workspace, view: View, latest: VersionId | None, earlier: Sequence[VersionId], paths: dict[str, Path]
+    workspace: Workspace,
+    view: View,
+    latest: VersionId | None,
+    earlier: Sequence[VersionId],
+    paths: dict[str, Path],
+    stats: Mapping[str, os.stat_result],
 ) -> tuple[dict[str, Source], bool]:
     """Returns where the content of files comes from, and whether all of them are as in the latest version.
 
@@ -121,6 +128,7 @@ def sources(
         latest: the version to compare with, or None when there is none.
         earlier: others whose content need not be read again.
         paths: entry path -> file.
+        stats: entry path -> what the file looks like.
     """
     files: dict[str, Source] = dict(paths)
     wanted = dict.fromkeys([*([latest] if latest else []), *earlier])
@@ -129,17 +137,25 @@ def sources(
     newest = held.get(latest) if latest else None
     expected_at = {entry.path: entry for entry in newest[1]} if newest else {}
     unchanged = newest is not None and newest[0].manifest.count == len(paths)
+    known = workspace.stat_cache.finder(paths.values())
+    found: dict[str, FileDigest] = {}
     for path, source in paths.items():
-        found, expected = source.stat(), expected_at.get(path)
-        digest = workspace.stat_cache.find(source, found)
-        if digest is None and unchanged and expected is not None and expected.size == found.st_size:
+        looks, expected = stats[path], expected_at.get(path)
+        digest = known(source, looks)
+        if digest is None and unchanged and expected is not None and expected.size == looks.st_size <= _WORTH_A_READ:
             digest = placing.current_digest(source, workspace.stat_cache)
         if digest is not None and digest in by_digest:
-            entry, where = by_digest[digest]
-            if _is_stored(workspace, where, entry):
-                files[path] = KnownFile(FileEntry(path, entry.size, digest), where.recipes.find(digest))
-        unchanged = unchanged and expected is not None and digest == expected.digest and isinstance(files[path], KnownFile)
-    return files, unchanged
+            found[path] = digest
+        unchanged = unchanged and expected is not None and digest == expected.digest
+    stored = _stored(workspace, [by_digest[digest] for digest in dict.fromkeys(found.values())])
+    for path, digest in found.items():
+        if digest in stored:
+            files[path] = KnownFile(FileEntry(path, by_digest[digest][0].size, digest), stored[digest])
+    return files, unchanged and all(isinstance(source, KnownFile) for source in files.values())
+
+
+_WORTH_A_READ = 1 << 20
+"""Larger files that look changed are read once only, while they are stored."""
 
 
 def _readable(workspace: Workspace, view: View, version: VersionId) -> tuple[Contents, list[FileEntry]] | None:
@@ -151,11 +167,13 @@ def _readable(workspace: Workspace, view: View, version: VersionId) -> tuple[Con
         return None
 
 
-def _is_stored(workspace: Workspace, where: Contents, entry: FileEntry) -> bool:
-    """Tells whether a file's content is here; what is damaged is not, so that adding it again heals it."""
+def _stored(workspace: Workspace, wanted: list[tuple[FileEntry, Contents]]) -> dict[FileDigest, RecordId | None]:
+    """Returns the recipes of those files whose content is here; what is damaged is not, so that adding it again heals it."""
     objects = workspace.repository.objects
-    try:
-        recipe = objects.recipe(where.recipes, entry.digest, entry.size)
-    except (DamageError, NotFoundError):
-        return False
-    return not objects.missing((piece.chunk, CHUNK_CODE) for piece in recipe.pieces)
+    recipes = {}
+    for entry, where in wanted:
+        with suppress(DamageError, NotFoundError):
+            identifier = where.recipes.find(entry.digest)
+            recipes[entry.digest] = identifier, objects.recipe_by_id(identifier, entry.digest, entry.size)
+    here = objects.index.find_any([p.chunk for _, recipe in recipes.values() for p in recipe.pieces], CHUNK_CODE)
+    return {d: identifier for d, (identifier, recipe) in recipes.items() if all(p.chunk in here for p in recipe.pieces)}

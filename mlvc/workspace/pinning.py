@@ -21,6 +21,7 @@ from mlvc.working_tree import bring_in_line, lock_file, placing, scanning
 from mlvc.working_tree import status as tree_status
 from mlvc.working_tree.bring_in_line import CheckoutPlan
 from mlvc.working_tree.lock_file import WHOLE, Pin, Pins
+from mlvc.working_tree.stat_cache import now_ns
 from mlvc.workspace import comparing, configuration, contents, publishing, resolving, undoing
 from mlvc.workspace.comparing import TreeStatus
 from mlvc.workspace.contents import Contents
@@ -81,7 +82,10 @@ def add(
         raise NotFoundError(f"there is no file or folder {path}")
     _refuse_tracked(workspace, absolute, path)
     is_folder = absolute.is_dir()
-    paths = dict(_entries(absolute, workspace.root, is_folder=is_folder))
+    looked_ns = now_ns()
+    found = _entries(absolute, workspace.root, is_folder=is_folder)
+    paths = {path: source for path, source, _ in found}
+    stats = {path: looks for path, _, looks in found}
     view = workspace.repository.view()
     pinned = pins.get(relative)
     collection = _collection(workspace, view, pinned, absolute, name)
@@ -93,7 +97,7 @@ def add(
     warnings = tuple(_warnings(workspace, pins, relative, collection, list(paths)))
     latest = view.latest(collection)
     earlier = [pinned.version] if pinned else []
-    draft.files, is_unchanged = comparing.sources(workspace, view, latest.version if latest else None, earlier, paths)
+    draft.files, is_unchanged = comparing.sources(workspace, view, latest.version if latest else None, earlier, paths, stats)
     entry = WHOLE if is_folder else next(iter(paths))
     if latest is not None and is_unchanged and _says_nothing_new(workspace, view, latest, draft):
         pin = Pin(relative, latest.version, collection, entry)
@@ -103,6 +107,9 @@ def add(
     published = publishing.publish(workspace, draft, command)
     pin = Pin(relative, published.member.version, collection, entry)
     _repin(workspace, pin, published.transaction)
+    if is_folder:
+        look = tree_status.look_of(pin.version, {str(source): looks for _, source, looks in found})
+        workspace.stat_cache.remember_clean(absolute, look, stats.values(), looked_ns)
     return Added(pin, published.member, published, type_name, warnings)
 
 
@@ -134,16 +141,16 @@ def _refuse_tracked(workspace: Workspace, absolute: Path, typed: Path) -> None:
         )
 
 
-def _entries(absolute: Path, root: Path, *, is_folder: bool) -> Iterable[tuple[str, Path]]:
+def _entries(absolute: Path, root: Path, *, is_folder: bool) -> list[tuple[str, Path, os.stat_result]]:
+    """Returns entry path, file, and what it looks like, of all that is to be added; refuses what no artifact can hold."""
     if not is_folder:
-        source_file.regular_file(absolute)
-        return [(entry_path.check(entry_path.normalise(absolute.name)), absolute)]
-    found = list(scanning.scan(absolute, scanning.ignore_rules(scanning.folders_down_to(root, absolute))))
+        return [(entry_path.check(entry_path.normalise(absolute.name)), absolute, source_file.regular_file(absolute))]
+    found = []
+    for path, item in scanning.walk(absolute, scanning.ignore_rules(scanning.folders_down_to(root, absolute))):
+        entry_path.check(path)
+        found.append((path, Path(item.path), source_file.regular_item(item)))
     if not found:
         raise UsageError(f"{absolute} holds no files", hint="empty folders are not kept, nor is what .mlvcignore names")
-    for path, source in found:
-        entry_path.check(path)
-        source_file.regular_file(source)
     return found
 
 
@@ -317,10 +324,12 @@ def _plan(
 ) -> tuple[CheckoutPlan, Contents]:
     """Plans how to get from what one pin says to another; of all its files, or of those at or below the paths `within`."""
     held = contents.of(workspace, view, new.version)
-    before: Iterable[placing.Placement] = ()
-    if old is not None and comparing.is_known(view, old.version):
-        before = tree_status.placements(old, contents.of(workspace, view, old.version).manifest, workspace.root)
-    after: Iterable[placing.Placement] = tree_status.placements(new, held.manifest, workspace.root)
+    after = list(tree_status.placements(new, held.manifest, workspace.root))
+    before: list[placing.Placement] = []
+    if old == new:
+        before = after
+    elif old is not None and comparing.is_known(view, old.version):
+        before = list(tree_status.placements(old, contents.of(workspace, view, old.version).manifest, workspace.root))
     if within:
         chosen = [workspace.root / path for path in within]
         before, after = ([p for p in side if any(p.target.is_relative_to(c) for c in chosen)] for side in (before, after))
@@ -345,7 +354,7 @@ def _carry_out(
         for pin, planned, held in steps:
             bring_in_line.remove_files(planned, workspace.root / pin.path)
             placed = placing.place(
-                objects, held.recipes, workspace.root, planned.write, workspace.stat_cache, progress=progress
+                objects, held.recipes, workspace.root, planned.write, workspace.stat_cache, are_known_to_differ=True, progress=progress
             )
             written += placed.written
             unchanged += planned.unchanged + placed.unchanged
