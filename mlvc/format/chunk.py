@@ -29,7 +29,7 @@ PLANES = 2
 DIFFERENCE = 3
 
 MAX_DIFFERENCES = 4
-"""At most this many differences lead from a chunk to one that is stored by itself; what a writer keeps, not a reader."""
+"""At most this many differences lead from a chunk to one that is stored by itself. Writers may keep to fewer."""
 
 _LEVEL = 1
 _WORTH_IT = 0.97

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import partial
 from threading import Lock
 
 from mlvc.errors import DamageError, NewerFormatError
@@ -19,15 +20,22 @@ from mlvc.objects.store import BaseLostError, ObjectStore
 
 _MOST_OPEN = 128
 
+DIFFERENCES = 2
+"""How many differences this writer lets lead from a chunk to one that is stored by itself.
+
+Measured on six checkpoints of one fine-tune, 4.8 GB: 4 keep 16.1 % of it, 2 keep 16.6 %; adding the last takes 1.15 s with 4
+and 0.94 s with 2, writing it out 1.05 s and 0.85 s.
+"""
+
 
 class ChunkReader:
-    """Use in a `with` block, from any threads."""
+    """Used from any threads, in a `with` block or until `close`."""
 
     def __init__(self, store: ObjectStore, wanted: Iterable[ChunkId]) -> None:
         """Looks up where chunks, and what they are differences to, lie. Others can be read all the same, more slowly."""
         self._store = store
         self._places: dict[bytes, Place] = {}
-        waiting: list[bytes] = list(wanted)
+        waiting: list[bytes] = list(dict.fromkeys(wanted))
         while waiting:
             found = store.index.places(waiting, CHUNK_CODE)
             self._places.update(found)
@@ -40,6 +48,10 @@ class ChunkReader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the packs."""
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
@@ -54,15 +66,33 @@ class ChunkReader:
                 self._places.pop(identifier, None)
         return self._store.read_chunk(identifier)
 
+    def base_for(self, identifier: ChunkId) -> ChunkId | None:
+        """Returns the chunk to store a successor of a chunk against: itself, or at the bound an older base of its own.
+
+        None when it is not known here.
+        """
+        chain: list[bytes] = []
+        at: bytes | None = identifier
+        while at is not None and at in self._places and at not in chain:
+            chain.append(at)
+            at = self._places[at].slot.base
+        if at is not None or not chain:
+            return None
+        return ChunkId(chain[max(0, len(chain) - DIFFERENCES)])
+
     def _read(self, place: Place, depth: int) -> bytes:
+        """Returns a chunk, proven at depth 0: what the bases it was decoded by are, its own id proves with it."""
         slot = place.slot
         stored = os.pread(self._file(place.pack), slot.stored_size, slot.offset)
-        if slot.base is None:
-            return chunk.decode_verified(stored, slot.size, slot.id)
-        below = self._places.get(slot.base)
-        if below is None or depth > chunk.MAX_DIFFERENCES:
-            raise BaseLostError("the base is not where the index has it")
-        return chunk.decode_verified(stored, slot.size, slot.id, lambda: self._read(below, depth + 1))
+        base = None
+        if slot.base is not None:
+            below = self._places.get(slot.base)
+            if below is None or depth > chunk.MAX_DIFFERENCES:
+                raise BaseLostError("the base is not where the index has it")
+            base = partial(self._read, below, depth + 1)
+        if depth:
+            return chunk.decode(stored, slot.size, base)
+        return chunk.decode_verified(stored, slot.size, slot.id, base)
 
     def _file(self, pack: PackName) -> int:
         fd = self._files.get(pack)

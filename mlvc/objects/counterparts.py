@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from threading import Lock
 
 from mlvc.errors import DamageError, NotFoundError
@@ -17,6 +17,7 @@ from mlvc.format.elements import Element
 from mlvc.format.ids import ChunkId
 from mlvc.format.recipe import Recipe
 from mlvc.objects import cutting
+from mlvc.objects.chunk_reader import ChunkReader
 from mlvc.objects.cutting import Stretch
 from mlvc.objects.store import ObjectStore
 
@@ -40,6 +41,7 @@ class Counterparts:
         self._files = files
         self._pieces: dict[_Key, tuple[ChunkId, ...]] | None = None
         self._whole: dict[tuple[str, int], ChunkId] = {}
+        self._reader: ChunkReader | None = None
         self._lock = Lock()
 
     def of(self, stretch: Stretch) -> tuple[ChunkId, ...] | None:
@@ -50,6 +52,22 @@ class Counterparts:
         """Returns the chunk that a base keeps the file at a path as, when it is of this size."""
         self._known()
         return self._whole.get((path, size))
+
+    def base_for(self, counterpart: ChunkId) -> tuple[ChunkId, bytes] | None:
+        """Returns the chunk to try a difference to, and its content; None where there is none to be had here."""
+        assert self._reader is not None, "a counterpart comes from here"
+        identifier = self._reader.base_for(counterpart)
+        if identifier is None:
+            return None
+        try:
+            return identifier, self._reader.read(identifier)
+        except (DamageError, NotFoundError):
+            return None  # stored by itself, the chunk is as safe
+
+    def close(self) -> None:
+        """Closes the packs that were read."""
+        if self._reader is not None:
+            self._reader.close()
 
     def _known(self) -> dict[_Key, tuple[ChunkId, ...]]:
         with self._lock:
@@ -62,6 +80,7 @@ class Counterparts:
                         for key, chunks in self._look_into(file.recipe):
                             found.setdefault(key, chunks)
                 self._pieces = found
+                self._reader = ChunkReader(self._store, {*chain.from_iterable(found.values()), *self._whole.values()})
             return self._pieces
 
     def _look_into(self, recipe: Recipe) -> Iterator[tuple[_Key, tuple[ChunkId, ...]]]:

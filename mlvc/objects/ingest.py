@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +19,6 @@ from pathlib import Path
 import blake3
 
 from mlvc import atomic_file
-from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import chunk, record, tensor_files
 from mlvc.format import recipe as recipes
 from mlvc.format.elements import Element
@@ -66,12 +65,13 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A chunk to be stored: its bytes, where they begin in the file, what they are an array of, and a base's chunk."""
+    """A chunk to be stored: its bytes, where they begin in the file, what they are an array of, and its counterpart."""
 
     data: bytes | memoryview
     offset: int
     element: Element | None = None
     base: ChunkId | None = None
+    counterparts: Counterparts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Ingest:
             is_array = len(data) > _GUESS_ABOVE
             base = counterparts.of_whole(path, len(data)) if counterparts and is_array else None
             stats.append(found)
-            cuts.append(_Cut(data, 0, chunk.guess_element(data) if is_array else None, base))
+            cuts.append(_Cut(data, 0, chunk.guess_element(data) if is_array else None, base, counterparts))
         return list(zip(stats, self._encode(cuts), strict=True))
 
     def _add_large(self, path: Path, counterparts: Counterparts | None) -> StoredFile:
@@ -200,7 +200,7 @@ class Ingest:
             largest = max(unknown, key=lambda cut: len(cut.data))
             guess = chunk.guess_element(memoryview(largest.data)[_lead(largest.offset) :])
             if guess is not None:
-                window = [_Cut(c.data, c.offset, c.element or guess, c.base) for c in window]
+                window = [replace(c, element=c.element or guess) for c in window]
         return self._encode(window)
 
     def _encode(self, cuts: list[_Cut]) -> list[_Encoded]:
@@ -214,21 +214,11 @@ class Ingest:
         ]
 
     def _encode_one(self, identifier: bytes, cut: _Cut) -> _Encoded:
-        base_id, base = self._base(cut)
+        base = cut.counterparts.base_for(cut.base) if cut.counterparts and cut.base and cut.element else None
+        content = base[1] if base is not None and len(base[1]) == len(cut.data) else None
         lead = _lead(cut.offset) if cut.element is not None else 0
-        stored = chunk.encode(cut.data, element=cut.element, lead=min(lead, len(cut.data)), base=base)
-        return _Encoded(identifier, len(cut.data), stored, base_id if chunk.needs_base(stored) else None)
-
-    def _base(self, cut: _Cut) -> tuple[bytes | None, bytes | None]:
-        """Returns the chunk to try a difference to, and its content; None for both where there is none to be had."""
-        identifier = self._store.base_for(cut.base) if cut.base is not None and cut.element is not None else None
-        if identifier is None:
-            return None, None
-        try:
-            content = self._store.read_chunk(ChunkId(identifier))
-        except (DamageError, NotFoundError):
-            return None, None  # stored by itself, the chunk is as safe
-        return (identifier, content) if len(content) == len(cut.data) else (None, None)
+        stored = chunk.encode(cut.data, element=cut.element, lead=min(lead, len(cut.data)), base=content)
+        return _Encoded(identifier, len(cut.data), stored, base[0] if base and chunk.needs_base(stored) else None)
 
     # -- records ----------------------------------------------------------------------------------------------------
 
@@ -355,7 +345,8 @@ def _tensor_windows(
                 break  # the file is shorter by now; whoever reads it sees that and says so
             is_whole = bases is not None and len(data) == piece_size
             # Elements begin where their tensor does, and every piece is whole elements: no lead.
-            window.append(_Cut(data, at - stretch.offset, stretch.element, bases[number] if bases and is_whole else None))
+            base = bases[number] if bases and is_whole else None
+            window.append(_Cut(data, at - stretch.offset, stretch.element, base, counterparts))
             at += len(data)
             held += len(data)
             if held >= cutting.WINDOW:

@@ -13,7 +13,6 @@ import blake3
 from mlvc.backend.interface import KeyMissingError
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import DamageError, NewerFormatError, NotFoundError
-from mlvc.format import chunk
 from mlvc.format import recipe as recipes
 from mlvc.format.ids import ChunkId, FileDigest, ManifestId, RecordId, short
 from mlvc.format.manifest import Manifest
@@ -163,29 +162,6 @@ class ObjectStore:
                 _above.reset(token)
 
         return read
-
-    def differences_to(self, identifier: bytes) -> int:
-        """Returns how many differences lead from a local chunk to one that is stored by itself, by the shortest way."""
-        best = _DEEPEST
-        for place in self.index.find(identifier, CHUNK_CODE):
-            if place.slot.base is None:
-                return 0
-            best = min(best, 1 + self.differences_to(place.slot.base))
-        return best
-
-    def base_for(self, identifier: bytes) -> bytes | None:
-        """Returns the chunk to store a successor of a local chunk against: itself, or an older base at the bound.
-
-        None when it is not here.
-        """
-        for _ in range(_DEEPEST):
-            places = self.index.find(identifier, CHUNK_CODE)
-            if not places:
-                return None
-            if self.differences_to(identifier) < chunk.MAX_DIFFERENCES:
-                return identifier
-            identifier = next(place.slot.base for place in places if place.slot.base is not None)
-        return None
 
     def read_chunk(self, identifier: ChunkId) -> bytes:
         """Returns the bytes of a chunk; errors as `read`."""

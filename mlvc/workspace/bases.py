@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlvc.errors import DamageError, NotFoundError
@@ -31,10 +32,15 @@ def versions(workspace: Workspace, draft: Draft) -> list[VersionId]:
     return list(dict.fromkeys(version for version in likely if version is not None))[:_MOST_BASES]
 
 
-def counterparts(workspace: Workspace, draft: Draft) -> Counterparts | None:
-    """Returns the pieces of a draft's bases; None when it has none."""
+@contextmanager
+def counterparts(workspace: Workspace, draft: Draft) -> Iterator[Counterparts]:
+    """The pieces of a draft's bases, as long as the block lasts."""
     found = versions(workspace, draft)
-    return Counterparts(workspace.repository.objects, lambda: _files(workspace, found)) if found else None
+    made = Counterparts(workspace.repository.objects, lambda: _files(workspace, found))
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def _files(workspace: Workspace, found: list[VersionId]) -> Iterator[BaseFile]:

@@ -187,11 +187,11 @@ def _store_files(
                 paths.append((path, source))
     read_ns = now_ns()
     learned = []
-    counterparts = bases.counterparts(workspace, draft) if paths else None
-    for (path, source), stored in zip(paths, commit.ingest.add_files(paths, counterparts), strict=True):
-        _keep(entries, found, path, stored)
-        if stored.stat is not None:
-            learned.append((source.absolute(), stored.stat, stored.digest))
+    with bases.counterparts(workspace, draft) as counterparts:
+        for (path, source), stored in zip(paths, commit.ingest.add_files(paths, counterparts), strict=True):
+            _keep(entries, found, path, stored)
+            if stored.stat is not None:
+                learned.append((source.absolute(), stored.stat, stored.digest))
     workspace.stat_cache.remember(learned, read_ns)
     return entries, found
 
