@@ -125,9 +125,10 @@ def _begin(
     *,
     allow: bool,
 ) -> Run:
-    workspace = open_or_make()
+    workspace = open_or_make(project)
     joined = os.environ.get(JOINED_VARIABLE)
     text_tags = notices.variable("TAGS")
+    workspace.run_project = project or workspace.project
     active = run_recording.begin(
         workspace,
         project=project or workspace.project,
@@ -140,7 +141,7 @@ def _begin(
             "group": group or notices.variable("RUN_GROUP"),
             "job_type": job_type or notices.variable("JOB_TYPE"),
         },
-        config=values.from_json(values.to_json(config)),
+        config=values.spelled_out(config),
         tags=[names.check_tag(t) for t in (tags if tags is not None else text_tags.split(",") if text_tags else ())],
     )
     if joined:
@@ -158,12 +159,15 @@ def _resume(given: bool | str | None) -> str | None:
     raise UsageError(f"resume is one of allow, must, never, found {given!r}")
 
 
-def open_or_make() -> Workspace:
-    """Opens the repository of the current folder, or makes one there and says so."""
+def open_or_make(project: str | None = None) -> Workspace:
+    """Opens the repository of the current folder, or makes one there, of this project, and says so."""
     try:
-        return opening.find(Path.cwd(), os.environ)
+        found = opening.find(Path.cwd(), os.environ)
+        if isinstance(_current, Run):
+            found.run_project = _current.project
+        return found
     except NotFoundError:
-        workspace, _ = Workspace.create(Path.cwd(), os.environ)
+        workspace, _ = Workspace.create(Path.cwd(), os.environ, project=project)
         notices.say(f"there was no repository here, so one was made in {workspace.repository.path}")
         return workspace
 

@@ -51,7 +51,7 @@ class Summary(MutableMapping[str, Any]):
 
     def update(self, given: Mapping[str, Any] | None = None, /, **more: Any) -> None:  # type: ignore[override]
         """Sets several keys at once."""
-        changed = {str(k): values.from_json(values.to_json(v)) for k, v in {**(given or {}), **more}.items()}
+        changed = {str(k): _copied(v) for k, v in {**(given or {}), **more}.items()}
         self._known.update(changed)
         self._put(changed, [])
 
@@ -80,7 +80,7 @@ class Config(Summary):
             ConfigError: a key would change without leave.
         """
         changed = {**as_mapping(given), **more}
-        plain = {str(k).replace("-", ""): values.from_json(values.to_json(v)) for k, v in changed.items()}
+        plain = {str(k).replace("-", ""): _copied(v) for k, v in changed.items()}
         allow = self._allow if allow_val_change is None else allow_val_change
         for key, value in plain.items():
             if not allow and key in self._known and self._known[key] != value:
@@ -107,6 +107,13 @@ class Config(Summary):
     def items(self) -> ItemsView[str, Any]:
         """Returns keys and values, as `keys`."""
         return {k: v for k, v in self._known.items() if not k.startswith("_")}.items()
+
+
+def _copied(value: Any) -> Any:
+    """Returns a value as it will be recorded, numbers that JSON has no word for still numbers."""
+    if isinstance(value, float):
+        return float(value)
+    return values.from_json(values.to_json(values.spelled_out(value)))
 
 
 def as_mapping(given: Any) -> dict[str, Any]:

@@ -59,6 +59,25 @@ def _plain(value: Any) -> Any:
     raise NotJsonError(f"a {type(value).__name__} cannot be stored: it has no JSON form")
 
 
+def spelled_out(value: Any) -> Any:
+    """Returns a run's value with words for what JSON has no number for: NaN, Infinity and -Infinity, as W&B writes them.
+
+    What has no JSON form at all is its `repr`: a run that ends must not fail over a value that was let in.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {str(key): spelled_out(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [spelled_out(item) for item in value]
+    if hasattr(value, "tolist"):
+        return spelled_out(value.tolist())
+    try:
+        return _plain(value)
+    except NotJsonError:
+        return repr(value)
+
+
 def from_json(text: JsonText) -> Any:
     """Returns the value of stored JSON text; DamageError when it is not JSON."""
     try:

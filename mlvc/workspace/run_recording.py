@@ -11,9 +11,9 @@ from typing import Any
 
 import msgpack
 
-from mlvc.errors import ConflictError, UsageError
+from mlvc.errors import ConflictError, DamageError, UsageError
 from mlvc.fold.questions import Member, View
-from mlvc.format import names
+from mlvc.format import names, values
 from mlvc.format.ids import FactId, RunId, VersionId, short
 from mlvc.format.operations import Edge, Operation, RunHead
 from mlvc.repository.commit import Commit
@@ -184,10 +184,10 @@ class ActiveRun:
         with self._lock:
             self._writer.log.append(self._packer.pack(event))
 
-    def log_values(self, step: int, values: dict[str, Any]) -> None:
+    def log_values(self, step: int, logged: dict[str, Any]) -> None:
         """Records values logged at a step."""
         with self._lock:
-            self._writer.log.append(self._packer.pack((events.HISTORY, step, time.time(), values)))
+            self._writer.log.append(self._packer.pack((events.HISTORY, step, time.time(), logged)))
 
     def set_config(self, given: dict[str, Any], removed: Sequence[str] = ()) -> None:
         """Records changed config keys."""
@@ -228,7 +228,7 @@ class ActiveRun:
         said: list[Operation] = []
         if view.run(self.id) is None:
             facts = {**self.beginning.facts, **recorded.facts, "state": events.RUNNING}
-            said.append(RunHead(self.id, self.project, self.label, facts=commit.store_map(facts)))
+            said.append(RunHead(self.id, self.project, self.label, facts=commit.store_map(values.spelled_out(facts))))
         return [*said, *_edges(view, self.id, recorded)]
 
     def finish(self, exit_code: int = 0, state: str | None = None) -> bool:
@@ -299,8 +299,9 @@ def seal(workspace: Workspace, live: LiveRun) -> bool:
                 "runtime_s": max(0.0, recorded.last_s - beginning.started_s),
                 "steps": len(recorded.rows),
             }
-            stored = commit.store_map(facts)
-            config, summary = commit.store_map(recorded.config), commit.store_map(recorded.summary)
+            stored, config, summary = (
+                commit.store_map(values.spelled_out(said)) for said in (facts, recorded.config, recorded.summary)
+            )
             removed = [f"config.{k}" for k in sorted(recorded.config_removed)] + [f"summary.{k}" for k in sorted(recorded.summary_removed)]
 
             def build(view: View) -> list[Operation]:
@@ -353,13 +354,19 @@ def _files(workspace: Workspace, commit: Commit, live: LiveRun, recorded: Record
 
 
 def seal_crashed(workspace: Workspace) -> list[RunId]:
-    """Seals the runs of this host whose processes are all gone. Cheap when there are none."""
+    """Seals the runs of this host whose processes are all gone. Cheap when there are none.
+
+    One whose files are damaged stays as it is, for `fsck` to name: it must not keep others from beginning.
+    """
     sealed = []
     for live in live_run.list_live(workspace.runs_folder):
-        beginning = live.beginning()
-        if beginning is None or live.has_writers():
+        try:
+            beginning = live.beginning()
+            if beginning is None or live.has_writers():
+                continue
+            recorded = live.recorded(beginning.started_s)
+        except DamageError:
             continue
-        recorded = live.recorded(beginning.started_s)
         hosts = {writer.host for writer in recorded.writers} or {str(beginning.facts.get("host"))}
         if hosts == {surroundings.host_name()} and seal(workspace, live):
             sealed.append(live.id)

@@ -48,6 +48,8 @@ class Workspace:
         self.settings = configuration.read(location.root)
         self.repository = Repository(location.store)
         self.repository.starts_journals = not self.settings.remotes
+        self.run_project: str | None = None
+        """The project of the run that this process has active here: names without a project mean its artifacts."""
         self._who: str | None = None
         self._stat_cache: StatCache | None = None
 
@@ -121,7 +123,9 @@ class Workspace:
 
     @property
     def project(self) -> str:
-        """The current project: a variable, `mlvc.toml`, the journal, or the folder's name."""
+        """The current project: the active run's, a variable's, `mlvc.toml`'s, the journal's, or the folder's name."""
+        if self.run_project is not None:
+            return self.run_project
         for name in PROJECT_VARIABLES:
             if self.environment.get(name):
                 return names.check_project(self.environment[name])

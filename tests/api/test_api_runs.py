@@ -234,3 +234,38 @@ def test_looking_at_a_run_does_not_keep_its_last_writer_from_sealing_it(folder):
         for looker in lookers:
             looker.join()
     assert True in seen
+
+
+def test_numbers_that_json_has_no_word_for_are_spelled_out_and_keep_no_run_from_ending(folder):
+    with wandb.init(id="odd", config={"limit": float("inf")}) as run:
+        run.log({"loss": float("nan"), "deep": {"x": [float("-inf")]}, "big": 1 << 70})
+        run.summary["best"] = float("inf")
+    found = wandb.Api().run("odd")
+    assert found.state == "finished"
+    assert found.config == {"limit": "Infinity"}
+    assert (found.summary["loss"], found.summary["best"], found.summary["deep"]) == ("NaN", "Infinity", {"x": ["-Infinity"]})
+    assert wandb.init(id="next").id == "next"
+
+
+def test_a_run_whose_log_is_damaged_keeps_no_other_from_beginning(folder, python):
+    child = python("import mlvc, os; run = mlvc.init(id='hurt'); run.log({'a': 1}); os._exit(9)")
+    child.wait()
+    (log,) = (folder / ".mlvc" / "runs").glob("*/*.events")
+    data = bytearray(log.read_bytes())
+    data[20] ^= 1
+    log.write_bytes(data)
+    wandb.init(id="next").finish()
+    assert wandb.Api().run("next").state == "finished"
+
+
+def test_a_repository_made_for_a_run_is_of_its_project_and_names_mean_its_artifacts(folder):
+    (folder / "m.pt").write_bytes(b"weights")
+    with wandb.init(project="vision") as run:
+        run.log_model("m.pt", name="net")
+        assert run.use_artifact("net").name == "net:v0"
+    assert wandb.Api().artifact("net").project == "vision"
+    with wandb.init(project="speech") as run:
+        run.log_model("m.pt", name="ear")
+        assert wandb.Api().artifact("ear:latest").project == "speech"
+        assert run.use_artifact("vision/net:v0").project == "vision"
+    assert "vision" in (folder / "mlvc.toml").read_text()
