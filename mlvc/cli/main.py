@@ -27,7 +27,7 @@ _VERBS = {
     "name and promote": {"alias": "naming", "link": "naming", "unlink": "naming", "delete": "naming"},
     "record runs": {"run": "running", "runs": "running", "history": "running"},
     "share": {"remote": "exchange", "push": "exchange", "pull": "exchange", "fetch": "exchange"},
-    "look after": {"undo": "caring", "oplog": "caring", "fsck": "caring", "gc": "caring", "completion": "starting"},
+    "look after": {"undo": "caring", "oplog": "caring", "fsck": "caring", "du": "caring", "gc": "caring", "completion": "starting"},
 }
 _MODULES = {verb: module for verbs in _VERBS.values() for verb, module in verbs.items()}
 

@@ -107,3 +107,53 @@ def gc_command(dry_run: bool, grace: float) -> None:
         "leftovers": len(done.leftovers),
     }
     output.result(data, lines)
+
+
+@click.command("du", epilog="Example: mlvc du")
+def du_command() -> None:
+    """Show what each collection costs, what deduplication and encoding saved, and what gc would free."""
+    from mlvc.format import names
+    from mlvc.maintenance import collecting
+    from mlvc.workspace import caretaking, costs
+
+    workspace = context.workspace()
+    with workspace.repository.reading() as view:
+        found = costs.of_all(workspace, view)
+    plan = caretaking.gc(workspace, grace_s=collecting.DEFAULT_GRACE_S, dry_run=True)
+    rows = [
+        (
+            names.display_collection(c.name, workspace.project),
+            output.count(c.versions, "version"),
+            output.size(c.raw),
+            output.size(c.stored),
+            output.size(c.own),
+            output.size(c.elsewhere) if c.elsewhere else "",
+        )
+        for c in sorted(found.collections, key=lambda c: -c.stored)
+    ]
+    lines = output.table(rows, ("COLLECTION", "", "RAW", "STORED", "ONLY ITS", "NOT HERE"))
+    lines.append(
+        f"{output.size(found.raw)} in all versions; equal parts kept once save {output.size(found.deduplicated)}, "
+        f"encoding saves {output.size(found.encoded)}"
+    )
+    lines.append(f"{output.size(found.packs)} in packs; 'mlvc gc' would free {output.size(plan.freed_bytes)}")
+    data = {
+        "collections": [
+            {
+                "name": c.name,
+                "versions": c.versions,
+                "raw_bytes": c.raw,
+                "distinct_bytes": c.distinct,
+                "stored_bytes": c.stored,
+                "own_bytes": c.own,
+                "elsewhere_bytes": c.elsewhere,
+            }
+            for c in found.collections
+        ],
+        "raw_bytes": found.raw,
+        "distinct_bytes": found.distinct,
+        "stored_bytes": found.stored,
+        "pack_bytes": found.packs,
+        "freeable_bytes": plan.freed_bytes,
+    }
+    output.result(data, lines)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mlvc.cli import context, output, parameters
+from mlvc.fold.questions import Member, View
 from mlvc.format import names
 from mlvc.format.ids import short
 from mlvc.workspace import resolving
@@ -223,15 +224,18 @@ def rm_command(paths: tuple[Path, ...]) -> None:
     output.result([{"path": pin.path} for pin in pins], [f"unpinned {pin.path}" for pin in pins])
 
 
-@click.command("diff", epilog="Examples: mlvc diff   mlvc diff mnist:v3   mlvc diff mnist:v2 mnist:v3")
+@click.command("diff", epilog="Examples: mlvc diff   mlvc diff mnist:v3   mlvc diff --tensors llama:v2 llama:v3")
 @click.argument("references", nargs=-1, type=parameters.REFERENCE)
-def diff_command(references: tuple[str, ...]) -> None:
+@click.option("--tensors", is_flag=True, help="Which tensors changed, and by how much.")
+def diff_command(references: tuple[str, ...], tensors: bool) -> None:
     """Show what changed: files against pins, a version against the one before it, or two versions."""
     from mlvc.workspace import comparing, pinning
 
     workspace = context.workspace()
     if len(references) > 2:
         raise click.UsageError("expected at most two versions")
+    if tensors and not references:
+        raise click.UsageError("--tensors compares versions: name one or two")
     if not references:
         changes = [change for pin in pinning.status(workspace).pins for change in pin.changes]
         output.result(
@@ -247,6 +251,9 @@ def diff_command(references: tuple[str, ...]) -> None:
             if not older:
                 raise click.UsageError(f"{resolving.display(workspace, after)} is the first version; name another to compare with")
             before = older[-1]
+        if tensors:
+            _diff_tensors(workspace, view, before, after)
+            return
         found = comparing.versions(workspace, view, before.version, after.version)
         metadata = comparing.metadata_changes(workspace, view, before.version, after.version)
     lines = [f"{resolving.display(workspace, before)} -> {resolving.display(workspace, after)}"]
@@ -265,3 +272,33 @@ def diff_command(references: tuple[str, ...]) -> None:
         "metadata": [{"key": k, "before": b, "after": a} for k, b, a in metadata],
     }
     output.result(data, lines)
+
+
+def _diff_tensors(workspace: Workspace, view: View, before: Member, after: Member) -> None:
+    from mlvc.workspace import tensors
+
+    lines = [f"{resolving.display(workspace, before)} -> {resolving.display(workspace, after)}"]
+    data = []
+    for change in tensors.differences(workspace, view, before.version, after.version):
+        found = change.difference
+        said = f"{change.kind + ':':<10} {change.name}"
+        if found is not None:
+            said += f"  {found.changed:,} of {found.count:,} elements  max {found.largest:.3g}  mean {found.mean:.3g}"
+        elif change.before is not None and change.after is not None:
+            old, new = (f"{t.dtype or '-'} {'x'.join(map(str, t.shape)) or '-'}" for t in (change.before, change.after))
+            said += f"  {old}" if old == new else f"  {old} -> {new}"
+        lines.append(said)
+        data.append(
+            {
+                "path": change.path,
+                "name": change.name,
+                "kind": change.kind,
+                "elements": found.count if found else None,
+                "elements_changed": found.changed if found else None,
+                "max_difference": found.largest if found else None,
+                "mean_difference": found.mean if found else None,
+            }
+        )
+    if not data:
+        lines.append("no tensor differs")
+    output.result({"before": before.version.hex(), "after": after.version.hex(), "tensors": data}, lines)

@@ -116,11 +116,12 @@ def _run_name(workspace: Workspace, view: View, run: Any) -> str:
     return found.name or found.label
 
 
-@click.command("show", epilog="Examples: mlvc show mnist:production   mlvc show run/brisk-harbor-7")
+@click.command("show", epilog="Examples: mlvc show mnist:production   mlvc show --tensors llama:v3   mlvc show run/brisk-harbor-7")
 @click.argument("what", type=parameters.ANYTHING)
 @click.option("--patch", is_flag=True, help="The uncommitted changes that the run was made with.")
 @click.option("--console", is_flag=True, help="What the run printed.")
-def show_command(what: str, patch: bool, console: bool) -> None:
+@click.option("--tensors", is_flag=True, help="The tensors in a version's files: name, type, shape, bytes, bytes stored.")
+def show_command(what: str, patch: bool, console: bool, tensors: bool) -> None:
     """Show a version or a run: what it holds, where it came from, what it is called."""
     from mlvc.workspace import run_questions
 
@@ -128,8 +129,10 @@ def show_command(what: str, patch: bool, console: bool) -> None:
     with workspace.repository.reading() as view:
         found = resolving.version_or_run(workspace, view, what)
         if isinstance(found, Member):
-            _show_version(workspace, view, found)
+            (_show_tensors if tensors else _show_version)(workspace, view, found)
             return
+        if tensors:
+            raise click.UsageError("--tensors is of versions, and a run has none: name what it made")
         if patch or console:
             kept = run_questions.patch(workspace, view, found) if patch else run_questions.console(workspace, view, found)
             sys.stdout.buffer.write(kept)
@@ -162,6 +165,29 @@ def _run_facts(run: Any, git: dict[str, Any]) -> list[tuple[str, str]]:
         ("notes", run.notes or ""),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _show_tensors(workspace: Workspace, view: View, member: Member) -> None:
+    from mlvc.workspace import tensors
+
+    rows, data = [], []
+    for held in tensors.of(workspace, view, member.version):
+        found = held.tensor
+        stored = "" if held.stored_bytes is None else output.size(held.stored_bytes)
+        shape = "x".join(map(str, found.shape)) or "-"
+        rows.append((found.name, found.dtype or "-", shape, output.size(found.size), stored, held.path))
+        data.append(
+            {
+                "path": held.path,
+                "name": found.name,
+                "dtype": found.dtype,
+                "shape": list(found.shape),
+                "size_bytes": found.size,
+                "stored_bytes": held.stored_bytes,
+            }
+        )
+    lines = output.table(rows, ("NAME", "TYPE", "SHAPE", "BYTES", "STORED", "FILE"))
+    output.result(data, lines or [f"{resolving.display(workspace, member)} holds no tensors that mlvc can see"])
 
 
 def _show_version(workspace: Workspace, view: View, member: Member) -> None:
