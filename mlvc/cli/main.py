@@ -27,7 +27,8 @@ _VERBS = {
     "name and promote": {"alias": "naming", "link": "naming", "unlink": "naming", "delete": "naming"},
     "record runs": {"run": "running", "runs": "running", "history": "running"},
     "share": {"remote": "exchange", "push": "exchange", "pull": "exchange", "fetch": "exchange"},
-    "look after": {"undo": "caring", "oplog": "caring", "fsck": "caring", "du": "caring", "gc": "caring", "completion": "starting"},
+    "look after": {"undo": "caring", "oplog": "caring", "fsck": "caring", "du": "caring"}
+    | {"gc": "caring", "prune": "caring", "repack": "caring", "completion": "starting"},
 }
 _MODULES = {verb: module for verbs in _VERBS.values() for verb, module in verbs.items()}
 
@@ -43,7 +44,6 @@ _OTHER_WORDS = {
     "dag": "use 'mlvc lineage REF'",
     "import": "use 'mlvc add PATH'",
     "verify": "use 'mlvc fsck'",
-    "prune": "use 'mlvc gc'",
     "merge": "histories merge by themselves on 'mlvc pull'",
 }
 

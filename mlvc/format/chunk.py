@@ -121,6 +121,12 @@ def needs_base(stored: Bytes) -> bool:
     return stored[0] == DIFFERENCE
 
 
+def encode_alone(stored: Bytes, content: Bytes) -> bytes:
+    """Returns another stored form of a chunk that is a difference: one that needs no base."""
+    code, lead = _PLANES_HEADER.unpack_from(stored, 1)
+    return encode(content, element=Element.of(code), lead=lead)
+
+
 def guess_element(data: Bytes) -> Element | None:
     """Returns what bytes of unknown kind look like an array of, by a sample; None when planes would save little.
 

@@ -52,7 +52,7 @@ def plan(repository: Repository, kept: Iterable[VersionId], grace_s: float) -> G
     """
     repository.objects.index.refresh()
     fresh = fresh_view.fold_anew(repository)
-    since = _store_clock_s(repository) - grace_s
+    since = store_clock_s(repository) - grace_s
     needs = liveness.live_needs(fresh, kept=kept, dead_since_s=since)
     fetch, repository.objects.fetch = repository.objects.fetch, None  # it reads what is here, and takes locks of its own
     try:
@@ -103,7 +103,7 @@ def collect(
         return decided
 
 
-def _store_clock_s(repository: Repository) -> float:
+def store_clock_s(repository: Repository) -> float:
     """Returns the time by the clock that stamps the store's files."""
     with atomic_file.StagedFile(repository.path) as probe:
         probe.write(b".")

@@ -72,6 +72,13 @@ def wanted(store: ObjectStore, needs: Iterable[Need]) -> tuple[set[Wanted], list
     """Returns everything that needs come down to, and the needs that cannot be followed to their end from here.
 
     A chunk that is kept as a difference only needs its base, and that one's, down to what is stored by itself.
+    """
+    found, broken = wanted_for_itself(store, needs)
+    return store.index.with_bases(found), broken
+
+
+def wanted_for_itself(store: ObjectStore, needs: Iterable[Need]) -> tuple[set[Wanted], list[Need]]:
+    """Returns what needs come down to, as `wanted` does, without the bases that only serve to decode.
 
     What is known of a broken one, the piece that could not be read included, is among the wanted.
     """
@@ -83,4 +90,4 @@ def wanted(store: ObjectStore, needs: Iterable[Need]) -> tuple[set[Wanted], list
                 found.add(item)
         except (NotFoundError, DamageError):
             broken.append(need)
-    return store.index.with_bases(found), broken
+    return found, broken

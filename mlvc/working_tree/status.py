@@ -87,8 +87,9 @@ def compare(pin: Pin, manifest: Manifest, root: Path, cache: StatCache) -> Itera
     if look and cache.looks_clean(top, look):
         return
     stats = list(there.values())
-    changes = list(_compare(pin, manifest, root, cache, there))
-    if look and not changes:
+    wanted = {str(p.target): p.entry for p in placements(pin, manifest, root)}
+    changes = list(_compare(pin, wanted, root, cache, there))
+    if look and not changes and len(stats) == len(wanted):  # else a rule hides a pinned file from the look
         cache.remember_clean(top, look, stats, looked_ns)
     yield from sorted(changes, key=lambda change: change.path)
 
@@ -102,10 +103,9 @@ def look_of(version: bytes, there: Mapping[str, os.stat_result]) -> bytes:
 
 
 def _compare(
-    pin: Pin, manifest: Manifest, root: Path, cache: StatCache, there: dict[str, os.stat_result]
+    pin: Pin, wanted: dict[str, FileEntry], root: Path, cache: StatCache, there: dict[str, os.stat_result]
 ) -> Iterator[FileChange]:
     top = target_of(pin, root)
-    wanted = {str(p.target): p.entry for p in placements(pin, manifest, root)}
     known = cache.under(top) if pin.entry == WHOLE else {}
     learned: list[tuple[Path, os.stat_result, FileDigest]] = []
     read_ns = now_ns()

@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from mlvc.backend.local import LocalBackend
-from mlvc.maintenance import checking, collecting, healing
+from mlvc.errors import UsageError
+from mlvc.maintenance import checking, collecting, healing, repacking
 from mlvc.maintenance.checking import Report
 from mlvc.maintenance.collecting import GcPlan
+from mlvc.maintenance.repacking import RepackPlan
 from mlvc.objects.store import Wanted
 from mlvc.progress import Progress
 from mlvc.repository import store_record
@@ -36,6 +38,51 @@ def gc(workspace: Workspace, *, grace_s: float, dry_run: bool) -> GcPlan:
     if dry_run:
         return collecting.plan(workspace.repository, pinning.kept_versions(workspace), grace_s)
     return collecting.collect(workspace.repository, lambda: pinning.kept_versions(workspace), grace_s)
+
+
+def repack(workspace: Workspace, *, grace_s: float, dry_run: bool) -> RepackPlan:
+    """Merges packs that are mostly dead, and small ones.
+
+    Args:
+        workspace: whose store is tidied.
+        grace_s: how long what was deleted or undone can still be brought back, in seconds.
+        dry_run: only say what would be done.
+
+    Raises:
+        ConflictError: commits are under way; nothing was deleted.
+    """
+    if dry_run:
+        return repacking.plan_repack(workspace.repository, pinning.kept_versions(workspace), grace_s)
+    return repacking.repack(workspace.repository, lambda: pinning.kept_versions(workspace), grace_s)
+
+
+def prune(workspace: Workspace, *, dry_run: bool) -> RepackPlan:
+    """Frees local data that the upstream holds and nothing here needs; it is fetched again when wanted.
+
+    Raises:
+        UsageError: there is no upstream, or others fetch from this store.
+        ConflictError: commits are under way; nothing was deleted.
+    """
+    repository = workspace.repository
+    if workspace.settings.upstream is None:
+        raise UsageError("there is no upstream to fetch from again", hint="'mlvc remote add origin FOLDER', then 'mlvc push'")
+    if repository.is_authority(repository.refresh()):
+        raise UsageError("the history here is not at the upstream yet, so others fetch from this store", hint="'mlvc push' first")
+    upstream = exchanging.open_remote(workspace)
+    try:
+        upstream.index.refresh(force=True)
+
+        def held(wanted: list[Wanted]) -> set[Wanted]:
+            by_code: dict[int, list[bytes]] = {}
+            for identifier, code in wanted:
+                by_code.setdefault(code, []).append(identifier)
+            return {(i, code) for code, ids in by_code.items() for i in upstream.index.find_any(ids, code)}
+
+        if dry_run:
+            return repacking.plan_prune(repository, pinning.kept_versions(workspace), held)
+        return repacking.prune(repository, lambda: pinning.kept_versions(workspace), held)
+    finally:
+        upstream.close()
 
 
 def mend_store_record(start: Path, environment: Mapping[str, str]) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mlvc.cli import context, output, shapes
 from mlvc.format.ids import short
+
+if TYPE_CHECKING:
+    from mlvc.maintenance.repacking import RepackPlan
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -107,6 +111,35 @@ def gc_command(dry_run: bool, grace: float) -> None:
         "leftovers": len(done.leftovers),
     }
     output.result(data, lines)
+
+
+@click.command("repack", epilog="Example: mlvc repack --dry-run")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--grace", default="14d", show_default=True, callback=_seconds, help="How long deleted things can still be brought back.")
+def repack_command(dry_run: bool, grace: float) -> None:
+    """Write packs anew that are mostly dead, or small and many; keeps every living byte."""
+    from mlvc.workspace import caretaking
+
+    done = caretaking.repack(context.workspace(), grace_s=grace, dry_run=dry_run)
+    verb = "would rewrite" if dry_run else "rewrote"
+    _tell_rewrite(done, dry_run, f"{verb} {output.count(len(done.packs), 'pack')}")
+
+
+@click.command("prune", epilog="Example: mlvc prune --dry-run")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def prune_command(dry_run: bool) -> None:
+    """Free local data that the upstream holds and no pin, run or unpushed change needs; fetched again when wanted."""
+    from mlvc.workspace import caretaking
+
+    done = caretaking.prune(context.workspace(), dry_run=dry_run)
+    verb = "would drop data from" if dry_run else "dropped data from"
+    _tell_rewrite(done, dry_run, f"{verb} {output.count(len(done.packs), 'pack')}")
+
+
+def _tell_rewrite(done: RepackPlan, dry_run: bool, what: str) -> None:
+    freed = f"{'would free' if dry_run else 'freed'} {output.size(done.freed_bytes)}, {output.size(done.moved_bytes)} copied"
+    data = {"dry_run": dry_run, "packs": len(done.packs), "freed_bytes": done.freed_bytes, "moved_bytes": done.moved_bytes}
+    output.result(data, f"{what}: {freed}")
 
 
 @click.command("du", epilog="Example: mlvc du")
