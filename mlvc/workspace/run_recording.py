@@ -329,12 +329,9 @@ def seal(workspace: Workspace, live: LiveRun) -> bool:
 
 
 def _heads_of_this_clone(view: View, run: RunId, beginning: Beginning) -> list[FactId]:
-    """Returns the heads that this segment itself committed: those without files that are not the ones it began from."""
+    """Returns the heads that this segment itself committed: only the first one of a run does, before its outputs."""
     found = view.run(run)
-    if found is None:
-        return []
-    begun_from = set(beginning.saw)
-    return [head for head in found.heads if head.hex() not in begun_from and not beginning.saw]
+    return [] if found is None or beginning.saw else list(found.heads)
 
 
 def _files(workspace: Workspace, commit: Commit, live: LiveRun, recorded: Recorded) -> dict[str, Any]:

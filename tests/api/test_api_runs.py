@@ -269,3 +269,21 @@ def test_a_repository_made_for_a_run_is_of_its_project_and_names_mean_its_artifa
         assert wandb.Api().artifact("ear:latest").project == "speech"
         assert run.use_artifact("vision/net:v0").project == "vision"
     assert "vision" in (folder / "mlvc.toml").read_text()
+
+
+def test_a_run_of_another_host_is_left_to_that_host(folder, python):
+    wandb.init(id="here").finish()
+    far = python(
+        """
+        import os, signal
+        from mlvc.runs import surroundings
+        surroundings.host_name = lambda: "node-7"
+        import mlvc
+        mlvc.init(id="far").log({"loss": 1.0})
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    far.wait()
+    wandb.init(id="later").finish()
+    assert {r.id: r.state for r in wandb.Api().runs()} == {"far": "unknown", "here": "finished", "later": "finished"}
+    assert wandb.Api().run("far").history()[0]["loss"] == 1.0

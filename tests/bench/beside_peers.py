@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import filecmp
 import os
 import shutil
 import statistics
@@ -29,7 +30,8 @@ class Peer:
     clears: bool = True
 
 
-GIT = "git init -q . && git config user.name a && git config user.email a@b"
+# No gc of Git's own in the background: it would take its time out of the next measurement.
+GIT = "git init -q . && git config user.name a && git config user.email a@b && git config gc.auto 0 && git config maintenance.auto false"
 PEERS = [
     Peer("mlvc", MLVC, f"{GIT} && {MLVC} init", f"{MLVC} add d --name d --type dataset", f"{MLVC} status", f"{MLVC} checkout", [".git/mlvc"]),
     Peer("borg", "borg", "borg init -e none repo", "borg create -C zstd,1 repo::v{n} d", "borg create -n repo::x d", "borg extract repo::v{n}", ["repo"]),
@@ -58,6 +60,7 @@ class Figures:
 
 
 def timed(command: str, folder: Path, figures: Figures) -> float:
+    # This process must stay small: a child's peak memory counts from what its parent held when it was forked.
     os.sync()
     began = time.perf_counter()
     child = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -77,7 +80,7 @@ def lay_out(source: Path, target: Path) -> None:
             path.unlink()
     for path in source.rglob("*"):
         goal = target / path.relative_to(source)
-        if path.is_file() and not (goal.exists() and goal.stat().st_size == path.stat().st_size and goal.read_bytes() == path.read_bytes()):
+        if path.is_file() and not (goal.exists() and filecmp.cmp(goal, path, shallow=False)):
             goal.parent.mkdir(parents=True, exist_ok=True)
             goal.unlink(missing_ok=True)
             shutil.copyfile(path, goal)
@@ -94,11 +97,11 @@ def measure(peer: Peer, versions: list[Path], work: Path) -> Figures:
         figures.adds.append(timed(peer.add.format(n=number), work, figures))
     if peer.status:
         figures.status = timed(peer.status, work, figures)
-    figures.kept = sum(p.lstat().st_size for s in peer.store for p in (work / s).rglob("*") if not p.is_dir())
+    figures.kept = sum((Path(folder) / name).lstat().st_size for s in peer.store for folder, _, names in os.walk(work / s) for name in names)
     shutil.rmtree(work / "d")
     figures.checkout = timed(peer.checkout.format(n=len(versions) - 1), work, figures)
     for path in versions[-1].rglob("*"):
-        if path.is_file() and (work / "d" / path.relative_to(versions[-1])).read_bytes() != path.read_bytes():
+        if path.is_file() and not filecmp.cmp(work / "d" / path.relative_to(versions[-1]), path, shallow=False):
             raise SystemExit(f"{peer.name} gave back other bytes for {path}")
     shutil.rmtree(work)
     return figures
