@@ -7,9 +7,10 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mlvc.api import notices
 from mlvc.api.artifact_errors import ArtifactFinalizedError, ArtifactNotLoggedError
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 _MAX_METADATA = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(Struct, frozen=True):
     """Where a logged artifact is: the collection it was asked by, and the version."""
 
     workspace: Workspace
@@ -38,8 +38,7 @@ class Logged:
     version: VersionId
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestEntry:
+class ManifestEntry(Struct, frozen=True):
     """One file of an artifact: `path` in it, `size` in bytes, `digest` as hexadecimal BLAKE3-256."""
 
     path: str

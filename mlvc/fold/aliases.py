@@ -9,7 +9,8 @@ value of the head that comes first in fold order; more than one value is a confl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc.fold import facts
 from mlvc.fold.look import Look, Overlay, Value, key
@@ -17,8 +18,7 @@ from mlvc.format.ids import FactId, VersionId
 from mlvc.format.operations import Move
 
 
-@dataclass(frozen=True, slots=True)
-class AliasAnswer:
+class AliasAnswer(Struct, frozen=True):
     """What an alias answers.
 
     Attributes:

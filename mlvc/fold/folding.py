@@ -8,7 +8,7 @@ raises `NewerFormatError` before the fold sees it).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mlvc.errors import InvalidNameError
 from mlvc.fold import aliases, details, facts, protection, runs, versions
@@ -38,8 +38,7 @@ from mlvc.format.operations import (
 from mlvc.format.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """A transaction as it arrives at the fold.
 
     Attributes:

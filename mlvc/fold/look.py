@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgpack
+from msgspec import Struct
 
 Part = str | bytes | int
 Value = Any
@@ -59,8 +59,7 @@ class Look(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What became of one key, and what it replaced; None stands for no value."""
 
     key: bytes

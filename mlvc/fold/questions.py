@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mlvc.fold import aliases, details, facts, versions
 from mlvc.fold import runs as run_records
@@ -15,8 +16,7 @@ from mlvc.format import names, transaction
 from mlvc.format.ids import FactId, ManifestId, RecordId, RunId, TransactionId, VersionId, fact_transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Struct, frozen=True):
     """One saying that a version was published.
 
     Attributes:
@@ -43,8 +43,7 @@ class Publication:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A version as one collection shows it."""
 
     collection: str
@@ -58,8 +57,7 @@ class Member:
         return f"v{self.number}~" if self.is_provisional else f"v{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionView:
+class CollectionView(Struct, frozen=True):
     """A collection.
 
     Attributes:
@@ -80,8 +78,7 @@ class CollectionView:
         return self.types[0] if self.types else "unspecified"
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(Struct, frozen=True):
     """Something two clones said apart that only a person can settle.
 
     Attributes:
@@ -99,8 +96,7 @@ class Conflict:
     version: VersionId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionView:
+class TransactionView(Struct, frozen=True):
     """A folded transaction."""
 
     id: TransactionId
@@ -112,8 +108,7 @@ class TransactionView:
     arrival: int
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """A view and how much of it is confirmed: the numbers bound by later arrivals may still change."""
 
     look: Look

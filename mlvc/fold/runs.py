@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mlvc.fold import facts
 from mlvc.fold.look import Look, Overlay, key
@@ -11,8 +12,7 @@ from mlvc.format.ids import FactId, RunId, VersionId
 from mlvc.format.operations import Delete, Edge, RunHead, to_wire
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(Struct, frozen=True):
     """A run as its counting heads add up.
 
     Attributes:
@@ -130,8 +130,7 @@ def head_facts(look: Look, identifier: RunId) -> tuple[FactId, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """A run used a version, asked for as `name`."""
 
     run: RunId

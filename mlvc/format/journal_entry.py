@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import zstandard
+from msgspec import Struct
 
 from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format import canonical, record
@@ -28,8 +28,7 @@ _RESERVED = (SWEEP, TAKEOVER, JOINED)
 _LEVEL = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Struct, frozen=True):
     """An act on the journal itself, bound to it and to its predecessor: never pending, never carried.
 
     Attributes:
@@ -43,8 +42,7 @@ class Control:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One entry.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import entry_path, sorted_blocks
@@ -15,8 +16,7 @@ from mlvc.format.sorted_blocks import Index, ReadRecord, TableKind
 TABLE = TableKind(Kind.MANIFEST_INDEX, Kind.MANIFEST_BLOCK, "manifest")
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(Struct, frozen=True):
     """A file: `path` relative and checked, `size` in bytes, BLAKE3-256 of its content."""
 
     path: str
@@ -24,8 +24,7 @@ class FileEntry:
     digest: FileDigest
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceEntry:
+class ReferenceEntry(Struct, frozen=True):
     """A file that stays elsewhere: its URI, the checksum asked for, and what the store said of it."""
 
     path: str
@@ -38,8 +37,7 @@ class ReferenceEntry:
 Entry = FileEntry | ReferenceEntry
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltManifest:
+class BuiltManifest(Struct, frozen=True):
     """A manifest's id and the records to store for it."""
 
     id: ManifestId

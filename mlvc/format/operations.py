@@ -9,8 +9,9 @@ kind or field means that a newer mlvc wrote it, and reading stops there (DESIGN 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar
+
+from msgspec import Struct, field
 
 from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format import canonical, record
@@ -41,23 +42,20 @@ def version_id(collection: str, manifest: ManifestId) -> VersionId:
     return VersionId(record.record_id(record.frame(Kind.VERSION_NAME, canonical.encode([collection, manifest]))))
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """What all operations share."""
 
     kind: ClassVar[str] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Project(Operation):
+class Project(Operation, frozen=True):
     """Names the project that the repository belongs to."""
 
     kind: ClassVar[str] = "project"
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Collection(Operation):
+class Collection(Operation, frozen=True):
     """Makes a collection known, with its type; the first in fold order decides the type."""
 
     kind: ClassVar[str] = "collection"
@@ -65,8 +63,7 @@ class Collection(Operation):
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Publish(Operation):
+class Publish(Operation, frozen=True):
     """Says that a run (or person) published a manifest in a source collection; never which number it gets.
 
     Attributes:
@@ -92,8 +89,7 @@ class Publish(Operation):
         return version_id(self.collection, self.manifest)
 
 
-@dataclass(frozen=True, slots=True)
-class Link(Operation):
+class Link(Operation, frozen=True):
     """Puts a source version into a registry collection."""
 
     kind: ClassVar[str] = "link"
@@ -103,8 +99,7 @@ class Link(Operation):
     deletes_seen: Facts = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unlink(Operation):
+class Unlink(Operation, frozen=True):
     """Takes back the links (and moves onto them) that its author saw in a registry collection."""
 
     kind: ClassVar[str] = "unlink"
@@ -113,8 +108,7 @@ class Unlink(Operation):
     names: Facts = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Move(Operation):
+class Move(Operation, frozen=True):
     """Points an alias at a version, or at nothing; replaces the moves in `saw` and all that those replaced."""
 
     kind: ClassVar[str] = "move"
@@ -125,8 +119,7 @@ class Move(Operation):
     deletes_seen: Facts = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TagAdd(Operation):
+class TagAdd(Operation, frozen=True):
     """Tags a version, collection or run."""
 
     kind: ClassVar[str] = "tag_add"
@@ -134,8 +127,7 @@ class TagAdd(Operation):
     tag: str
 
 
-@dataclass(frozen=True, slots=True)
-class TagRemove(Operation):
+class TagRemove(Operation, frozen=True):
     """Takes back the taggings that its author saw."""
 
     kind: ClassVar[str] = "tag_remove"
@@ -144,8 +136,7 @@ class TagRemove(Operation):
     names: Facts = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Edit(Operation):
+class Edit(Operation, frozen=True):
     """Sets and removes metadata keys, or the description, of a version or collection."""
 
     kind: ClassVar[str] = "edit"
@@ -155,8 +146,7 @@ class Edit(Operation):
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunHead(Operation):
+class RunHead(Operation, frozen=True):
     """A new state of a run: what changed since the heads in `saw`.
 
     Attributes:
@@ -181,8 +171,7 @@ class RunHead(Operation):
     files: Mapping[str, tuple[FileDigest, int, RecordId | None]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Edge(Operation):
+class Edge(Operation, frozen=True):
     """Says that a run used a version, by which name it asked, and what for."""
 
     kind: ClassVar[str] = "edge"
@@ -192,8 +181,7 @@ class Edge(Operation):
     use_as: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delete(Operation):
+class Delete(Operation, frozen=True):
     """Deletes a version, a collection or a run: exactly the publications, links, moves or heads in `names`."""
 
     kind: ClassVar[str] = "delete"
@@ -201,16 +189,14 @@ class Delete(Operation):
     names: Facts = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Undo(Operation):
+class Undo(Operation, frozen=True):
     """Makes a transaction count as never made."""
 
     kind: ClassVar[str] = "undo"
     transaction: TransactionId
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect(Operation):
+class Redirect(Operation, frozen=True):
     """Makes a new name of an old collection, which keeps its name, ids and numbers in what is stored."""
 
     kind: ClassVar[str] = "redirect"
@@ -218,8 +204,7 @@ class Redirect(Operation):
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ttl(Operation):
+class Ttl(Operation, frozen=True):
     """Says how long a version is worth keeping, in milliseconds from its publication; None for ever."""
 
     kind: ClassVar[str] = "ttl"
@@ -227,8 +212,7 @@ class Ttl(Operation):
     ttl_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Protect(Operation):
+class Protect(Operation, frozen=True):
     """Says which public keys may change what an alias answers; None lifts the protection."""
 
     kind: ClassVar[str] = "protect"
@@ -237,27 +221,32 @@ class Protect(Operation):
     keys: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FoldRules(Operation):
+class FoldRules(Operation, frozen=True):
     """Raises the version of the fold's rules; an mlvc that knows only older ones stops here."""
 
     kind: ClassVar[str] = "fold_rules"
     version: int
 
 
+def _optional_parts(kind: type[Operation]) -> dict[str, Any]:
+    """Returns the parts that are left out when they are what they would be anyway, with that."""
+    defaults = kind.__struct_defaults__
+    named = zip(kind.__struct_fields__[-len(defaults) :], defaults, strict=True) if defaults else ()
+    return {name: default.factory() if hasattr(default, "factory") else default for name, default in named}
+
+
 _KNOWN: dict[str, type[Operation]] = {kind.kind: kind for kind in Operation.__subclasses__()}
+_OPTIONAL = {kind.kind: _optional_parts(kind) for kind in Operation.__subclasses__()}
 
 
 def to_wire(operation: Operation) -> list[Any]:
     """Returns the operation as canonical MessagePack can hold it."""
+    optional = _OPTIONAL[operation.kind]
     values: dict[str, Any] = {}
-    for part in fields(operation):
-        value = getattr(operation, part.name)
-        if part.default is not MISSING and value == part.default:
-            continue
-        if part.default_factory is not MISSING and not value:
-            continue
-        values[part.name] = value
+    for name in operation.__struct_fields__:
+        value = getattr(operation, name)
+        if name not in optional or value != optional[name]:
+            values[name] = value
     return [operation.kind, values]
 
 
@@ -347,8 +336,7 @@ def from_wire(wire: Any) -> Operation:
         known = _KNOWN.get(kind)
         if known is None:
             raise NewerFormatError(f"the operation '{kind}' is not known to this mlvc", hint="install a newer mlvc")
-        names = {part.name for part in fields(known)}
-        unknown = sorted(set(values) - names)
+        unknown = sorted(set(values) - set(known.__struct_fields__))
         if unknown:
             raise NewerFormatError(
                 f"the operation '{kind}' has a part '{unknown[0]}' that this mlvc does not know", hint="install a newer mlvc"

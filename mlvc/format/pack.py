@@ -16,8 +16,9 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format.chunk import MAX_RECORD_SIZE
@@ -46,8 +47,7 @@ class PackClass(Enum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class PackName:
+class PackName(Struct, frozen=True):
     """A pack's class and its 128-bit nonce."""
 
     pack_class: PackClass
@@ -83,8 +83,7 @@ class PackName:
         return PackName(pack_class, nonce) if len(nonce) == NONCE_SIZE else None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """Where a pack keeps one chunk or record.
 
     Attributes:
@@ -137,8 +136,7 @@ def _column(code: str, values: list[int]) -> bytes:
     return struct.pack(f"<{len(values)}{code}", *values)
 
 
-@dataclass(frozen=True, slots=True)
-class Trailer:
+class Trailer(Struct, frozen=True):
     """The last bytes of a pack."""
 
     index_size: int

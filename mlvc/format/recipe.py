@@ -7,7 +7,8 @@ are listed, by file digest, in a recipe index that the publishing transaction na
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError
 from mlvc.format import canonical, record, sorted_blocks
@@ -19,16 +20,14 @@ from mlvc.format.sorted_blocks import BuiltTable, Index, ReadRecord, TableKind
 TABLE = TableKind(Kind.RECIPE_INDEX, Kind.RECIPE_BLOCK, "recipe list")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One chunk of a file and its size in bytes."""
 
     chunk: ChunkId
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """The chunks of one file, in order; their sizes add up to the file's."""
 
     digest: FileDigest

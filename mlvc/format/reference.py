@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc.errors import InvalidNameError
 from mlvc.format import names
@@ -12,8 +13,7 @@ _HEX = re.compile(r"[0-9a-f]+\Z")
 _MIN_PREFIX = 4
 
 
-@dataclass(frozen=True, slots=True)
-class VersionReference:
+class VersionReference(Struct, frozen=True):
     """A version of a collection, as typed.
 
     Attributes:
@@ -42,8 +42,7 @@ class VersionReference:
         return f"{left}:{self.selector}" if self.selector is not None else left
 
 
-@dataclass(frozen=True, slots=True)
-class RunReference:
+class RunReference(Struct, frozen=True):
     """A run, as typed: its label, its name, or `@` and the first digits of its id."""
 
     project: str | None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError
 from mlvc.format import canonical, record
@@ -25,8 +26,7 @@ ReadRecord = Callable[[RecordId], bytes]
 """Returns a bare record by id, already verified against that id."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockReference:
+class BlockReference(Struct, frozen=True):
     """One line of an index."""
 
     id: RecordId
@@ -34,8 +34,7 @@ class BlockReference:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class TableKind:
+class TableKind(Struct, frozen=True):
     """The record kinds that one sort of table is written as."""
 
     index: Kind
@@ -43,8 +42,7 @@ class TableKind:
     noun: str
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """A table's index.
 
     Attributes:
@@ -61,8 +59,7 @@ class Index:
         return sum(block.count for block in self.blocks)
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltTable:
+class BuiltTable(Struct, frozen=True):
     """Records to store, blocks first, index last; `id` is the index's."""
 
     id: RecordId

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError, NewerFormatError, UsageError
 from mlvc.format import canonical, operations, record
@@ -19,8 +20,7 @@ KNOWN_FEATURES: frozenset[str] = frozenset()
 """Features that a transaction may demand; this version knows of none beyond the format itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """Something a transaction cannot do without.
 
     Attributes:
@@ -34,8 +34,7 @@ class Need:
     recipes: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(Struct, frozen=True):
     """A transaction as its author made it.
 
     Attributes:
@@ -61,8 +60,7 @@ class Transaction:
     signer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """A transaction's bytes, its signature, and which packs it brought and leaned on where it was last committed.
 
     Bytes and signature never change; the pack names are this store's.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.git import command
@@ -14,8 +15,7 @@ _MAX_PATCH_BYTES = 4 << 20
 _CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@]*@")
 
 
-@dataclass(frozen=True, slots=True)
-class CodeState:
+class CodeState(Struct, frozen=True):
     """Which code ran.
 
     Attributes:
@@ -31,8 +31,7 @@ class CodeState:
     is_dirty: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
+class Checkout(Struct, frozen=True):
     """A Git working tree.
 
     Attributes:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgpack
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mlvc.derived_database import DerivedDatabase
 from mlvc.errors import DamageError, NewerFormatError
@@ -39,8 +40,7 @@ _PAGE = 128
 _AFTER_PREFIX = b"\x04"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where a view stands.
 
     Attributes:
@@ -102,7 +102,7 @@ class CachedView:
         return Standing(**values)
 
     def _put_standing(self, standing: Standing) -> None:
-        for name in Standing.__dataclass_fields__:
+        for name in Standing.__struct_fields__:
             self._database.execute(
                 "INSERT OR REPLACE INTO state VALUES (?, ?)", name, msgpack.packb(getattr(standing, name))
             )

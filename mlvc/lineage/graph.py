@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 RUN, ARTIFACT = "run", "artifact"
 
@@ -15,8 +16,7 @@ Key = tuple[str, bytes]
 Neighbours = Callable[[Key], Iterable[Key]]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A run or an artifact version.
 
     Attributes:
@@ -34,8 +34,7 @@ class Node:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """Nodes in topological order, and edges from what was there first to what came of it."""
 
     focus: Key

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from mlvc.backend.interface import KeyMissingError
 from mlvc.errors import DamageError, Error, NewerFormatError
@@ -43,8 +44,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What a check found.
 
     Attributes:

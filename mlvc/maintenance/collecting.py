@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.derived_database import on_network_file_system
@@ -17,8 +18,7 @@ from mlvc.repository.repository import Repository
 DEFAULT_GRACE_S = 14 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class GcPlan:
+class GcPlan(Struct, frozen=True):
     """What gc would do.
 
     Attributes:

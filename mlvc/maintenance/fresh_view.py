@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc.fold.folding import Arrival, fold
 from mlvc.fold.look import DictView
@@ -13,8 +14,7 @@ from mlvc.format.transaction import Envelope, Transaction
 from mlvc.repository.repository import Repository
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A transaction as the journal, or the pending folder, tells it.
 
     Attributes:
@@ -26,8 +26,7 @@ class Told:
     written_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class FreshView:
+class FreshView(Struct, frozen=True):
     """A view folded from nothing but the truth, and the transactions it was folded from."""
 
     view: View

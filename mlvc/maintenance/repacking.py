@@ -8,7 +8,8 @@ or a busy lock in between leaves copies, which the next run finds and does not m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.derived_database import on_network_file_system
@@ -38,8 +39,7 @@ Held = Callable[[list[Wanted]], set[Wanted]]
 """Returns which pieces a remote is known to hold, now."""
 
 
-@dataclass(frozen=True, slots=True)
-class RepackPlan:
+class RepackPlan(Struct, frozen=True):
     """What is to be written anew.
 
     Attributes:

@@ -7,9 +7,10 @@ whose content is on this disk. Bases are looked into only when a tensor file is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import accumulate, chain
 from threading import Lock
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import tensor_files
@@ -24,8 +25,7 @@ from mlvc.objects.store import ObjectStore
 _Key = tuple[str, int, Element | None]
 
 
-@dataclass(frozen=True, slots=True)
-class BaseFile:
+class BaseFile(Struct, frozen=True):
     """A file of a version that new ones may be stored against."""
 
     path: str

@@ -10,8 +10,9 @@ TPDS 2020) as pyfastcdc implements it. The parameters are part of the format: do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from mlvc.format.elements import Element
 from mlvc.format.tensor_files import Tensor
@@ -35,8 +36,7 @@ _SMALL_TENSOR = 64 << 10
 """Neighbours smaller than this, in bytes, share chunks: a model has hundreds of norms and biases."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(Struct, frozen=True):
     """A part of a tensor file that is cut by one rule.
 
     Attributes:

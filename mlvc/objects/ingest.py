@@ -11,12 +11,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 import blake3
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mlvc import atomic_file
 from mlvc.format import chunk, record, tensor_files
@@ -46,8 +47,7 @@ _SYNCING = 2
 """Full packs that are synced at once while the next one is written."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(Struct, frozen=True):
     """A file that is now in the store.
 
     Attributes:
@@ -63,8 +63,7 @@ class StoredFile:
     stat: os.stat_result | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
+class _Cut(Struct, frozen=True):
     """A chunk to be stored: its bytes, where they begin in the file, what they are an array of, and its counterpart."""
 
     data: bytes | memoryview
@@ -74,8 +73,7 @@ class _Cut:
     counterparts: Counterparts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoded:
+class _Encoded(Struct, frozen=True):
     """A chunk ready to be packed; `stored` is None when a local pack holds it."""
 
     id: bytes

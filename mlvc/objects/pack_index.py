@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.backend.local import LocalBackend
@@ -45,8 +46,7 @@ _MANY = 500
 """Ids asked for at once; SQLite takes at least 999 parameters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a chunk or record lies."""
 
     pack: PackName

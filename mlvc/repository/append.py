@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError
 from mlvc.format import journal_entry
@@ -17,8 +18,7 @@ _ENTRY_BUDGET = MAX_SIZE // 2
 """Uncompressed transactions per entry, in bytes: leaves the size limit out of reach."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(Struct, frozen=True):
     """The end of a journal: the number and hash of its last entry."""
 
     number: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from mlvc.errors import NewerFormatError
 from mlvc.fold.questions import View
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 MAX_INLINE_MAP = 32 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """What a commit did.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import DamageError, NewerFormatError
@@ -18,8 +19,7 @@ FORMAT = 1
 _HINT = "'mlvc fsck --repair' writes it anew from its copy"
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRecord:
+class StoreRecord(Struct, frozen=True):
     """What the store says of itself."""
 
     id: bytes

@@ -16,10 +16,10 @@ Times are seconds since 1970 UTC, for display and for merging the logs of severa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
+from msgspec import Struct, field
 
 WRITER, HISTORY, CONFIG, SUMMARY, FACTS, TAGS, INPUT, END = range(8)
 
@@ -34,8 +34,7 @@ RUNNING, FINISHED, FAILED, CRASHED, KILLED, PREEMPTED, UNKNOWN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Struct, frozen=True):
     """One process that logs, or logged, to a run."""
 
     host: str
@@ -44,8 +43,7 @@ class Writer:
     started_s: float
 
 
-@dataclass(slots=True)
-class Recorded:
+class Recorded(Struct):
     """What the logs of a run add up to.
 
     Attributes:

@@ -15,11 +15,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgpack
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from mlvc import atomic_file
 from mlvc.errors import DamageError, local_file_error
@@ -31,8 +32,7 @@ from mlvc.runs.events import Recorded
 _RUN, _LOCK, _GATE, _CONSOLE, _LOGS = "run", "lock", "gate", "console", ".events"
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(Struct, frozen=True):
     """What began a run, or took it up again.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError, RemoteError
@@ -18,8 +18,7 @@ from mlvc.sync.copying import copy_packs
 from mlvc.sync.remote import Remote
 
 
-@dataclass(frozen=True, slots=True)
-class Renumbered:
+class Renumbered(Struct, frozen=True):
     """A version whose provisional number became another one."""
 
     collection: str
@@ -28,8 +27,7 @@ class Renumbered:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(Struct, frozen=True):
     """What a pull brought: entries, transactions in them, and pending versions that were renumbered."""
 
     entries: int

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mlvc.errors import ConflictError, NotFoundError, RemoteError, UnsupportedError
 from mlvc.format import journal_entry, transaction
@@ -28,8 +30,7 @@ from mlvc.sync.pulling import NOTHING, Pulled, local_tail
 from mlvc.sync.remote import Remote
 
 
-@dataclass(frozen=True, slots=True)
-class PushPlan:
+class PushPlan(Struct, frozen=True):
     """What a push would send: transactions, packs and their bytes, and whether it makes the remote the authority."""
 
     transactions: int
@@ -38,8 +39,7 @@ class PushPlan:
     hands_over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(Struct, frozen=True):
     """What a push did. `pulled` is what came in on the way."""
 
     transactions: int = 0

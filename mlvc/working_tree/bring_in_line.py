@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError
@@ -16,8 +17,7 @@ from mlvc.working_tree.placing import Placement
 from mlvc.working_tree.stat_cache import StatCache
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutPlan:
+class CheckoutPlan(Struct, frozen=True):
     """What a checkout would do.
 
     Attributes:

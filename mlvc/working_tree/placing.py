@@ -6,9 +6,10 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError, DamageError, Error, UsageError, local_file_error
@@ -28,16 +29,14 @@ DigestOf = Callable[[Path], FileDigest | None]
 """Returns the digest of what is at a path now, or None when there is nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """A file to write."""
 
     entry: FileEntry
     target: Path
 
 
-@dataclass(slots=True)
-class Placed:
+class Placed(Struct):
     """What was done: how many files were written, how many were right already, and the bytes written."""
 
     written: int = 0
@@ -104,8 +103,7 @@ def place(
     return done
 
 
-@dataclass(frozen=True, slots=True)
-class _ToWrite:
+class _ToWrite(Struct, frozen=True):
     placement: Placement
     recipe: Recipe
 

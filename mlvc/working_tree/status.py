@@ -7,8 +7,9 @@ import os
 import stat
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc.errors import InvalidNameError, UsageError, local_file_error
 from mlvc.format import entry_path
@@ -22,8 +23,7 @@ from mlvc.working_tree.stat_cache import StatCache, now_ns
 MODIFIED, MISSING, NEW = "modified", "missing", "new"
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Struct, frozen=True):
     """How one file differs from what its pin says; `path` is relative to the working tree's root."""
 
     path: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.fold.questions import View
@@ -27,8 +28,7 @@ UNKNOWN = "unknown"
 """The change of a pin whose version is not known here."""
 
 
-@dataclass(frozen=True, slots=True)
-class EntryChange:
+class EntryChange(Struct, frozen=True):
     """One path that differs: `kind` is added, removed or modified; sizes in bytes, None where it is not."""
 
     path: str
@@ -72,8 +72,7 @@ def metadata_changes(
     return [(name, value(old, name), value(new, name)) for name in changed]
 
 
-@dataclass(frozen=True, slots=True)
-class PinStatus:
+class PinStatus(Struct, frozen=True):
     """One pin: `label` as `digits:v3`, how its files differ, and the newer version's label where there is one."""
 
     pin: Pin
@@ -82,8 +81,7 @@ class PinStatus:
     newer: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TreeStatus:
+class TreeStatus(Struct, frozen=True):
     """All pins of a working tree."""
 
     pins: tuple[PinStatus, ...]

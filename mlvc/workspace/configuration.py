@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from mlvc import atomic_file
 from mlvc.errors import UsageError, local_file_error
@@ -13,8 +14,7 @@ from mlvc.errors import UsageError, local_file_error
 FILE_NAME = "mlvc.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What `mlvc.toml` says.
 
     Attributes:

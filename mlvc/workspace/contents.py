@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError, UsageError
 from mlvc.fold.questions import Publication, View
@@ -17,8 +18,7 @@ from mlvc.working_tree.placing import Placed, Placement
 from mlvc.workspace.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """A version's manifest and recipes."""
 
     manifest: Manifest

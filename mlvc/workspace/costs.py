@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.fold.questions import View
@@ -14,8 +14,7 @@ from mlvc.workspace import contents
 from mlvc.workspace.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionCost:
+class CollectionCost(Struct, frozen=True):
     """What one collection costs, in bytes.
 
     Attributes:
@@ -37,8 +36,7 @@ class CollectionCost:
     elsewhere: int
 
 
-@dataclass(frozen=True, slots=True)
-class Costs:
+class Costs(Struct, frozen=True):
     """Of all collections; `distinct` and `stored` count what they share once. `packs` is what all local packs take."""
 
     collections: tuple[CollectionCost, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.backend.remote_folder import RemoteFolder
@@ -57,8 +58,7 @@ __all__ = [
 CLONED_FROM = "origin"
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """What a fetch brought: names and history, and bytes of data."""
 
     pulled: Pulled

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.errors import UsageError
@@ -21,8 +22,7 @@ ELSEWHERE = ".mlvc"
 _POINTER = "store: "
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True):
     """Where a workspace is.
 
     Attributes:

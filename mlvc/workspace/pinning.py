@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from msgspec import Struct
 
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.fold.questions import Member, View
@@ -29,8 +30,7 @@ from mlvc.workspace.publishing import Draft, Published
 from mlvc.workspace.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """What adding a path did; `published` is None when nothing had changed, and nothing was committed."""
 
     pin: Pin
@@ -225,8 +225,7 @@ def status(workspace: Workspace) -> TreeStatus:
     return comparing.against_files(workspace, lock_file.read(workspace.root).values())
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedOut:
+class CheckedOut(Struct, frozen=True):
     """What a checkout did, in files and bytes."""
 
     written: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from mlvc.errors import ConflictError
 from mlvc.fold.questions import Member, View
@@ -29,8 +30,7 @@ class TypeClashError(ConflictError, ValueError):
     """A collection holds artifacts of another type."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(Struct, frozen=True):
     """A file whose content is in the store already, as another version lists it."""
 
     entry: FileEntry
@@ -40,8 +40,7 @@ class KnownFile:
 Source = Path | bytes | KnownFile | ReferenceEntry
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """A version to be.
 
     Attributes:
@@ -65,8 +64,7 @@ class Draft:
     inputs: Sequence[VersionId] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """What publishing did.
 
     Attributes:

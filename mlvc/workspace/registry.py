@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mlvc.errors import ConflictError, UsageError
 from mlvc.fold.questions import Member, View
@@ -126,8 +127,7 @@ def unlink(workspace: Workspace, member: Member, command: str) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DeletePlan:
+class DeletePlan(Struct, frozen=True):
     """What deleting a version takes with it: aliases and links, as `registry/name:alias` to print."""
 
     member: Member

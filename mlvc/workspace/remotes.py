@@ -10,8 +10,9 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.backend.local import LocalBackend
@@ -29,8 +30,7 @@ _PROBE = b"create-if-absent and ranged reads"
 _STORE_PARTS = {"store", "store.copy", "journal", "packs", "pending", "labels", "locks", "cache", "runs", ".gitignore"}
 
 
-@dataclass(frozen=True, slots=True)
-class AddedRemote:
+class AddedRemote(Struct, frozen=True):
     """A remote that was added, and what was found there."""
 
     name: str
@@ -39,8 +39,7 @@ class AddedRemote:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteLine:
+class RemoteLine(Struct, frozen=True):
     """A remote as it is listed."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
@@ -18,8 +19,7 @@ from mlvc.workspace.workspace import Workspace
 HISTORY, CONSOLE, PATCH, PACKAGES = "history", "console", "patch", "packages"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedRun:
+class RecordedRun(Struct, frozen=True):
     """A run.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
+
+from msgspec import Struct
 
 from mlvc.fold.questions import View
 from mlvc.format import tensor_files
@@ -21,8 +22,7 @@ CHANGED, ADDED, REMOVED, RESHAPED = "changed", "added", "removed", "reshaped"
 _STEP = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class HeldTensor:
+class HeldTensor(Struct, frozen=True):
     """One tensor of a version.
 
     Attributes:
@@ -36,8 +36,7 @@ class HeldTensor:
     stored_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class TensorChange:
+class TensorChange(Struct, frozen=True):
     """How a tensor differs between two versions; `difference` is None where the numbers cannot be compared."""
 
     path: str
@@ -48,8 +47,7 @@ class TensorChange:
     difference: Difference | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     path: str
     tensor: Tensor
     read: ReadAt

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import Member, View
@@ -85,8 +86,7 @@ def _described(workspace: Workspace, view: View, identifier: RunId) -> RecordedR
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """A version that holds a file's content: under which path, made by which runs, from which commit and inputs."""
 
     member: Member

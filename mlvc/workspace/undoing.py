@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError, NotFoundError
@@ -18,8 +19,7 @@ from mlvc.workspace.workspace import Workspace
 _BEFORE, _AFTER = "lock-before", "lock-after"
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(Struct, frozen=True):
     """What was undone, and which pins went back to what they were."""
 
     transaction: TransactionView

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from mlvc.format import (
     chunk,
@@ -49,7 +49,7 @@ def operations_on_the_page() -> dict[str, dict[str, bool]]:
 
 def test_each_operation_stands_on_its_page_with_each_of_its_parts():
     in_code = {
-        kind.kind: {part.name: part.default is MISSING and part.default_factory is MISSING for part in fields(kind)}
+        kind.kind: {part.name: part.required for part in fields(kind)}
         for kind in operations._KNOWN.values()
     }
 

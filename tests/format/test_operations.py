@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from mlvc.errors import DamageError, NewerFormatError, UsageError
 from mlvc.format import canonical, operations, record, transaction
@@ -94,8 +93,8 @@ def test_parts_at_their_default_are_left_out(operation: Operation):
     _, written = operations.to_wire(operation)
 
     for part in fields(operation):
-        default = part.default if part.default is not MISSING else part.default_factory() if part.default_factory is not MISSING else MISSING
-        assert (part.name in written) == (default is MISSING or getattr(operation, part.name) != default)
+        default = part.default_factory() if isinstance(part.default_factory, type) else part.default
+        assert (part.name in written) == (part.required or getattr(operation, part.name) != default)
 
 
 def test_an_unknown_operation_stops_the_reader_by_name():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import prod
+
+from msgspec import Struct
 
 from mlvc.format.elements import Element
 
@@ -16,8 +17,7 @@ class NotThisKindError(Exception):
     """A file is not of a kind, or is malformed. Never leaves this package: such a file is just bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """One tensor of a file.
 
     Attributes:
