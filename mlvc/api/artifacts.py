@@ -19,6 +19,7 @@ from mlvc.format import entry_path, names, values
 from mlvc.format.ids import VersionId
 from mlvc.format.manifest import Entry as StoredEntry
 from mlvc.format.manifest import FileEntry
+from mlvc.objects.source_file import Seen
 from mlvc.working_tree import placing, scanning
 from mlvc.workspace import contents, publishing, registry
 from mlvc.workspace.publishing import Draft, KnownFile, Source
@@ -158,8 +159,8 @@ class Artifact:
         if not folder.is_dir():
             raise ValueError(f"Path is not a directory: {os.fspath(local_path)!r}")
         prefix = f"{name.strip('/')}/" if name else ""
-        for path, source in scanning.scan(folder, scanning.ignore_rules([folder])):
-            self._add(prefix + path, source)
+        for path, seen in scanning.walk(folder, scanning.ignore_rules([folder])):
+            self._add(prefix + path, seen)
 
     @contextmanager
     def new_file(self, name: str, mode: str = "x", encoding: str | None = None, **_: Any) -> Iterator[IO[Any]]:
@@ -495,8 +496,9 @@ def _checked_metadata(given: dict[str, Any] | None) -> dict[str, Any]:
 
 def _identity(source: Source) -> tuple[str, int]:
     match source:
-        case Path():
-            return placing.digest_file(source).hex(), source.stat().st_size
+        case Path() | Seen():
+            file = source if isinstance(source, Path) else source.file
+            return placing.digest_file(file).hex(), os.stat(file).st_size
         case bytes():
             from mlvc.format.ids import digest
 

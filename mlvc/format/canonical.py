@@ -9,6 +9,7 @@ import msgpack
 from mlvc.errors import DamageError
 
 _MAX_DEPTH = 32
+_PLAIN = frozenset((int, str, bytes, bool, type(None)))
 
 
 def encode(value: Any) -> bytes:
@@ -31,7 +32,7 @@ def _ordered(value: Any, depth: int) -> Any:
     if depth == 0:
         raise TypeError(f"nested deeper than {_MAX_DEPTH} levels")
     if isinstance(value, (list, tuple)):
-        return [_ordered(item, depth - 1) for item in value]
+        return [item if type(item) in _PLAIN else _ordered(item, depth - 1) for item in value]
     if isinstance(value, dict):
         return {key: _ordered(value[key], depth - 1) for key in sorted(value, key=_key_order)}
     raise TypeError(f"a {type(value).__name__} has no canonical encoding")

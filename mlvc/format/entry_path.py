@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from mlvc.errors import InvalidNameError
 
@@ -22,6 +23,8 @@ _HFS_IGNORED = dict.fromkeys(
 _GUARDED = (".git", ".mlvc")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*\Z")
 """Paths that nothing can be wrong with but their length: most are, and millions are checked."""
+
+_ALL_PLAIN = re.compile(r"(?:[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*\n)+\Z")
 
 _NTFS_SHORT = re.compile(r"^(git|mlvc)~[0-9]+$")
 
@@ -44,6 +47,13 @@ def check(path: str) -> str:
             hint="paths in an artifact are relative, use '/', and stay inside it",
         )
     return path
+
+
+def check_all(paths: Sequence[str]) -> None:
+    """Checks many paths as `check` does, at a fraction of the cost."""
+    if paths and (max(map(len, paths)) > MAX_COMPONENT_BYTES or not _ALL_PLAIN.match("\n".join(paths) + "\n")):
+        for path in paths:
+            check(path)
 
 
 def _problem(path: str) -> str | None:
@@ -83,6 +93,12 @@ def _component_problem(component: str) -> str | None:
     return None
 
 
+def may_be_guarded(components: Sequence[str]) -> bool:
+    """Tells whether `is_guarded` might hold for one of many components; almost never, and soon found out."""
+    joined = "/" + "/".join(components)
+    return not joined.isascii() or "~" in joined or "/." in joined or "//" in joined
+
+
 def is_guarded(component: str) -> bool:
     """Tells whether some system would take a path component for `.git` or `.mlvc`."""
     if component.isascii() and component[:1] not in ("", ".") and "~" not in component:
@@ -94,4 +110,4 @@ def is_guarded(component: str) -> bool:
 
 def fold_case(path: str) -> str:
     """Returns what a case-insensitive file system takes `path` for; equal results collide there."""
-    return unicodedata.normalize("NFC", path.casefold())
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path.casefold())

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from mlvc.errors import DamageError, NotFoundError
+from mlvc.errors import DamageError, InvalidNameError, NotFoundError
 from mlvc.format import entry_path, sorted_blocks
 from mlvc.format.ids import ID_SIZE, FileDigest, ManifestId, RecordId
 from mlvc.format.record import Kind
@@ -51,9 +51,8 @@ def build(entries: Iterable[Entry]) -> BuiltManifest:
         InvalidNameError: a path breaks the rules of docs/format/names.md.
         ValueError: a path stands twice.
     """
-    ordered = sorted(entries, key=lambda entry: entry.path.encode())
-    for entry in ordered:
-        entry_path.check(entry.path)
+    ordered = sorted(entries, key=lambda entry: entry.path)  # code points sort as their UTF-8 does
+    entry_path.check_all([entry.path for entry in ordered])
     table = sorted_blocks.build(TABLE, ((e.path.encode(), _to_wire(e)) for e in ordered), sum(e.size for e in ordered))
     return BuiltManifest(ManifestId(table.id), table.records)
 
@@ -67,7 +66,6 @@ def _to_wire(entry: Entry) -> list[Any]:
 def _from_wire(key: bytes, value: Any) -> Entry:
     try:
         path = key.decode()
-        entry_path.check(path)  # a manifest from elsewhere must not be able to write where it likes
         if len(value) == 2:
             size, file_digest = value
             if not isinstance(size, int) or size < 0 or len(file_digest) != ID_SIZE:
@@ -77,6 +75,15 @@ def _from_wire(key: bytes, value: Any) -> Entry:
         return ReferenceEntry(path, int(size), str(uri), str(checksum), dict(info))
     except (TypeError, ValueError) as error:
         raise DamageError(f"a manifest entry is unusable: {error}") from error
+
+
+def _entries_of(block: list[tuple[bytes, Any]]) -> list[Entry]:
+    entries = [_from_wire(key, value) for key, value in block]
+    try:
+        entry_path.check_all([e.path for e in entries])  # a manifest from elsewhere must not be able to write where it likes
+    except InvalidNameError as error:
+        raise DamageError(f"a manifest entry is unusable: {error.message}") from error
+    return entries
 
 
 class Manifest:
@@ -103,13 +110,13 @@ class Manifest:
         return [block.id for block in self._index.blocks]
 
     def __iter__(self) -> Iterator[Entry]:
-        for key, value in sorted_blocks.iterate(TABLE, self._index, self._read):
-            yield _from_wire(key, value)
+        for block in sorted_blocks.iterate_blocks(TABLE, self._index, self._read):
+            yield from _entries_of(block)
 
     def get(self, path: str) -> Entry | None:
         """Returns the entry at `path`, reading one block, or None."""
         value = sorted_blocks.find(TABLE, self._index, self._read, path.encode())
-        return None if value is None else _from_wire(path.encode(), value)
+        return None if value is None else _entries_of([(path.encode(), value)])[0]
 
     def __getitem__(self, path: str) -> Entry:
         entry = self.get(path)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
+from operator import lt
 from typing import Any
 
 from msgspec import Struct
@@ -120,20 +121,27 @@ def parse_block(kind: TableKind, reference: BlockReference, data: bytes) -> list
     except (TypeError, ValueError) as error:
         raise DamageError(f"a {kind.noun} block is malformed") from error
     keys = [key for key, _ in entries]
-    if len(keys) != reference.count or not keys or keys[0] != reference.first_key or keys != sorted(set(keys)):
+    ascend = all(map(lt, keys, islice(keys, 1, None)))
+    if len(keys) != reference.count or not keys or keys[0] != reference.first_key or not ascend:
         raise DamageError(f"a {kind.noun} block does not hold what its index says")
     return entries
 
 
+def iterate_blocks(kind: TableKind, index: Index, read: ReadRecord) -> Iterator[list[tuple[bytes, Any]]]:
+    """Yields all entries in key order, a block at a time."""
+    last = None
+    for reference in index.blocks:
+        block = parse_block(kind, reference, read(reference.id))
+        if last is not None and block[0][0] <= last:
+            raise DamageError(f"the entries of a {kind.noun} are out of order")
+        last = block[-1][0]
+        yield block
+
+
 def iterate(kind: TableKind, index: Index, read: ReadRecord) -> Iterator[tuple[bytes, Any]]:
     """Yields all entries in key order, holding one block at a time."""
-    last = b""
-    for reference in index.blocks:
-        for key, value in parse_block(kind, reference, read(reference.id)):
-            if last and key <= last:
-                raise DamageError(f"the entries of a {kind.noun} are out of order")
-            last = key
-            yield key, value
+    for block in iterate_blocks(kind, index, read):
+        yield from block
 
 
 def find(kind: TableKind, index: Index, read: ReadRecord, key: bytes) -> Any | None:

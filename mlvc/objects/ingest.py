@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 
 import blake3
 from msgspec import Struct
@@ -30,6 +29,7 @@ from mlvc.format.record import CHUNK_CODE, Kind
 from mlvc.objects import cutting, source_file
 from mlvc.objects.counterparts import Counterparts
 from mlvc.objects.pack_writer import PackWriter
+from mlvc.objects.source_file import Looks, Seen
 from mlvc.objects.store import ObjectStore
 from mlvc.parallel import Background, map_in_order
 from mlvc.progress import SILENT, Progress
@@ -54,13 +54,17 @@ class StoredFile(Struct, frozen=True):
         digest: of the whole.
         size: in bytes.
         recipe: its recipe's record, or None when it is a single chunk.
-        stat: what the file looked like, for the stat cache; None for bytes that came from no file.
+        looks: of the file, for the stat cache; None for bytes that came from no file.
     """
 
     digest: FileDigest
     size: int
     recipe: RecordId | None
-    stat: os.stat_result | None = None
+    looks: Looks | None = None
+
+
+_ToRead = tuple[str, str, int]
+"""Entry path, file, and the size it had when it was looked at."""
 
 
 class _Cut(Struct, frozen=True):
@@ -102,19 +106,19 @@ class Ingest:
     # -- files ------------------------------------------------------------------------------------------------------
 
     def add_files(
-        self, files: Iterable[tuple[str, Path]], counterparts: Counterparts | None = None
+        self, files: Iterable[tuple[str, Seen]], counterparts: Counterparts | None = None
     ) -> Iterator[StoredFile]:
         """Stores files, yielding for each, in the order given, what it is stored as.
 
         Args:
-            files: entry path and file.
+            files: entry path and file; what it looked like decides how it is read, and may be wrong by now.
             counterparts: what they may be stored against.
 
         Raises:
             UsageError: a path is not a regular file (after following links).
             LocalFileError: it cannot be read, or changed while it was.
         """
-        looked_at = ((path, file, source_file.regular_file(file).st_size) for path, file in files)
+        looked_at = ((path, seen.file, (seen.looks or source_file.regular_file(seen.file)).size) for path, seen in files)
         for is_large, group in groupby(looked_at, lambda item: item[2] > cutting.WHOLE_BELOW):
             if is_large:
                 for _, file, _ in group:
@@ -123,7 +127,7 @@ class Ingest:
                 yield from self._add_small(group, counterparts)
 
     def _add_small(
-        self, files: Iterable[tuple[str, Path, int]], counterparts: Counterparts | None
+        self, files: Iterable[_ToRead], counterparts: Counterparts | None
     ) -> Iterator[StoredFile]:
         work = partial(self._read_small, counterparts=counterparts)
         for batch in map_in_order(work, _batches(files), ahead=_AHEAD, here=_are_tiny):
@@ -132,24 +136,24 @@ class Ingest:
                 yield StoredFile(FileDigest(encoded.id), encoded.size, None, found)
 
     def _read_small(
-        self, batch: list[tuple[str, Path, int]], counterparts: Counterparts | None
-    ) -> list[tuple[os.stat_result, _Encoded]]:
-        stats, cuts = [], []
+        self, batch: list[_ToRead], counterparts: Counterparts | None
+    ) -> list[tuple[Looks, _Encoded]]:
+        looks, cuts = [], []
         for path, file, _ in batch:
             found, data = source_file.read_small(file, cutting.WHOLE_BELOW)
             is_array = len(data) > _GUESS_ABOVE
             base = counterparts.of_whole(path, len(data)) if counterparts and is_array else None
-            stats.append(found)
+            looks.append(found)
             cuts.append(_Cut(data, 0, chunk.guess_element(data) if is_array else None, base, counterparts))
-        return list(zip(stats, self._encode(cuts), strict=True))
+        return list(zip(looks, self._encode(cuts), strict=True))
 
-    def _add_large(self, path: Path, counterparts: Counterparts | None) -> StoredFile:
+    def _add_large(self, path: str, counterparts: Counterparts | None) -> StoredFile:
         with source_file.opened(path) as file:
-            before = os.fstat(file.fileno())
-            tensors = tensor_files.find(lambda at, size: os.pread(file.fileno(), size, at), before.st_size)
-            windows = _tensor_windows(file.read, tensors, before.st_size, counterparts) if tensors else _windows(file.read)
+            before = source_file.opened_looks(file.fileno())
+            tensors = tensor_files.find(lambda at, size: os.pread(file.fileno(), size, at), before.size)
+            windows = _tensor_windows(file.read, tensors, before.size, counterparts) if tensors else _windows(file.read)
             stored = self._add_windows(windows)
-            source_file.check_unchanged(path, before, os.fstat(file.fileno()), stored.size)
+            source_file.check_unchanged(path, before, source_file.opened_looks(file.fileno()), stored.size)
         return StoredFile(stored.digest, stored.size, stored.recipe, before)
 
     def add_stream(self, read: Callable[[int], bytes]) -> StoredFile:
@@ -370,13 +374,13 @@ def _between(read: Callable[[int], bytes], stretch: cutting.Stretch) -> Iterator
         yield [_Cut(cut.data, stretch.offset + cut.offset) for cut in cuts]
 
 
-def _are_tiny(batch: list[tuple[str, Path, int]]) -> bool:
+def _are_tiny(batch: list[_ToRead]) -> bool:
     return sum(size for _, _, size in batch) < _TINY * len(batch)
 
 
-def _batches(files: Iterable[tuple[str, Path, int]]) -> Iterator[list[tuple[str, Path, int]]]:
+def _batches(files: Iterable[_ToRead]) -> Iterator[list[_ToRead]]:
     """Groups small files, many to a task. Keeps the order."""
-    batch: list[tuple[str, Path, int]] = []
+    batch: list[_ToRead] = []
     size = 0
     for item in files:
         batch.append(item)

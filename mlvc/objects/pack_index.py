@@ -30,9 +30,12 @@ CREATE TABLE slot (
 ) WITHOUT ROWID;
 CREATE INDEX difference ON slot (id) WHERE base IS NOT NULL;
 CREATE TABLE unusable (name BLOB PRIMARY KEY, why TEXT NOT NULL);
-CREATE TABLE scanned (folder TEXT PRIMARY KEY, modified_ns INTEGER NOT NULL)
+CREATE TABLE scanned (folder TEXT PRIMARY KEY, modified_ns INTEGER NOT NULL);
+CREATE TABLE losses (count INTEGER NOT NULL);
+INSERT INTO losses VALUES (0);
+CREATE TABLE whole (id BLOB PRIMARY KEY, losses INTEGER NOT NULL) WITHOUT ROWID
 """
-_LAYOUT = 2
+_LAYOUT = 3
 
 _RACY_NS = 1_000_000_000
 """A folder modified more recently than this may change again without its time of modification showing it."""
@@ -108,6 +111,26 @@ class PackIndexCache:
                         found[identifier] = Place(names[name], slot)
         return found
 
+    def losses(self) -> int:
+        """Returns how often anything indexed here went or was found damaged: while it stays, what was here is here."""
+        with self._lock:
+            (count,) = self._database.execute("SELECT count FROM losses").fetchone()
+        return int(count)
+
+    def remember_whole(self, identifier: bytes, losses: int) -> None:
+        """Remembers that all of something was here, as of a value of `losses`."""
+        with self._lock:
+            self._database.execute("INSERT OR REPLACE INTO whole VALUES (?, ?)", identifier, losses)
+
+    def is_whole(self, identifier: bytes) -> bool:
+        """Tells whether all of something was here, and nothing was lost since."""
+        with self._lock:
+            sql = "SELECT 1 FROM whole WHERE id = ? AND losses = (SELECT count FROM losses)"
+            return self._database.execute(sql, identifier).fetchone() is not None
+
+    def _lose(self) -> None:
+        self._database.execute("UPDATE losses SET count = count + 1")
+
     def with_bases(self, wanted: Iterable[tuple[bytes, int]]) -> set[tuple[bytes, int]]:
         """Returns ids with their codes, and the chunks without which those cannot be decoded, down to ones stored alone."""
         found = set(wanted)
@@ -170,6 +193,7 @@ class PackIndexCache:
                 )
                 connection.execute("DELETE FROM pack WHERE name = ?", (name.to_wire(),))
                 connection.execute("DELETE FROM unusable WHERE name = ?", (name.to_wire(),))
+                self._lose()
             self._leave_out_baseless()
 
     def _leave_out_baseless(self) -> None:
@@ -196,6 +220,7 @@ class PackIndexCache:
                 place.slot.code,
                 place.pack.to_wire(),
             )
+            self._lose()
             self._leave_out_baseless()
 
     def trust(self, name: PackName) -> None:

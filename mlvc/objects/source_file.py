@@ -7,19 +7,46 @@ import stat
 from io import FileIO
 from pathlib import Path
 
+from msgspec import Struct
+
 from mlvc.errors import Error, LocalFileError, UsageError, local_file_error
 
 
-def regular_item(item: os.DirEntry[str]) -> os.stat_result:
-    """Returns what `regular_file` does, for an entry of a folder."""
-    try:
-        found = item.stat()
-    except OSError:
-        return regular_file(Path(item.path))
-    return found if stat.S_ISREG(found.st_mode) else regular_file(Path(item.path))
+class Looks(Struct, frozen=True, gc=False):
+    """What `stat` says of a regular file: equal looks mean equal content, but for changes within a tick of the clock.
+
+    Attributes:
+        size: in bytes.
+        modified_ns, changed_ns: since 1970 UTC.
+        inode: number.
+    """
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+
+    @property
+    def newest_ns(self) -> int:
+        """The later of the two times."""
+        return max(self.modified_ns, self.changed_ns)
 
 
-def opened(path: Path) -> FileIO:
+class Seen(Struct, frozen=True, gc=False):
+    """A file that was seen on disk: its name, and its looks, or None when it is no regular file. A million of them must fit."""
+
+    file: str
+    looks: Looks | None
+
+
+def looks_of(found: os.stat_result) -> Looks | None:
+    """Returns the looks of a regular file, or None for anything else."""
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return Looks(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def opened(path: str | Path) -> FileIO:
     """Opens a file for unbuffered reading; LocalFileError when it cannot be."""
     try:
         return FileIO(path, "r")
@@ -27,7 +54,7 @@ def opened(path: Path) -> FileIO:
         raise local_file_error(error, f"read {path}") from error
 
 
-def regular_file(path: Path) -> os.stat_result:
+def regular_file(path: str | Path) -> Looks:
     """Returns what a file looks like, links followed.
 
     Raises:
@@ -37,16 +64,21 @@ def regular_file(path: Path) -> os.stat_result:
     try:
         found = os.stat(path)
     except OSError as error:
-        if path.is_symlink():
-            raise LocalFileError(f"{path} is a link to {os.readlink(path)}, which is not there", cause=error) from error
+        if os.path.islink(path):
+            raise LocalFileError(
+                f"{path} is a link to {os.readlink(path)}, which leads nowhere",
+                hint="remove it, or name it in .mlvcignore",
+                cause=error,
+            ) from error
         raise local_file_error(error, f"read {path}") from error
-    if not stat.S_ISREG(found.st_mode):
+    looks = looks_of(found)
+    if looks is None:
         kind = "folder" if stat.S_ISDIR(found.st_mode) else "device, socket or pipe"
         raise UsageError(f"{path} is a {kind}, expected a regular file")
-    return found
+    return looks
 
 
-def read_small(path: Path, largest: int) -> tuple[os.stat_result, bytes]:
+def read_small(path: str | Path, largest: int) -> tuple[Looks, bytes]:
     """Returns what a file looks like, and its content.
 
     Raises:
@@ -56,12 +88,12 @@ def read_small(path: Path, largest: int) -> tuple[os.stat_result, bytes]:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            before = os.fstat(fd)
-            wanted = min(before.st_size, largest) + 1
+            before = opened_looks(fd)
+            wanted = min(before.size, largest) + 1
             data = os.read(fd, wanted)
-            while len(data) < before.st_size and (more := os.read(fd, wanted)):
+            while len(data) < before.size and (more := os.read(fd, wanted)):
                 data += more
-            check_unchanged(path, before, os.fstat(fd), len(data))
+            check_unchanged(path, before, opened_looks(fd), len(data))
         finally:
             os.close(fd)
     except OSError as error:
@@ -71,7 +103,13 @@ def read_small(path: Path, largest: int) -> tuple[os.stat_result, bytes]:
     return before, data
 
 
-def check_unchanged(path: Path, before: os.stat_result, after: os.stat_result, size: int) -> None:
+def opened_looks(fd: int) -> Looks:
+    """Returns what an open file looks like."""
+    found = os.fstat(fd)
+    return Looks(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def check_unchanged(path: str | Path, before: Looks, after: Looks, size: int) -> None:
     """Raises an Error when a file changed while `size` bytes of it were read."""
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or before.st_size != size:
+    if (before.size, before.modified_ns) != (after.size, after.modified_ns) or before.size != size:
         raise Error(f"{path} changed while it was being read", hint="wait until whatever writes it is done, then add it again")

@@ -18,7 +18,9 @@ from mlvc.format.ids import FileDigest, short
 from mlvc.format.manifest import FileEntry
 from mlvc.format.recipe import Piece, Recipe, RecipeIndex
 from mlvc.format.record import CHUNK_CODE
+from mlvc.objects import source_file
 from mlvc.objects.chunk_reader import ChunkReader
+from mlvc.objects.source_file import Looks, looks_of
 from mlvc.objects.store import ObjectStore
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
@@ -42,7 +44,7 @@ class Placed(Struct):
     written: int = 0
     unchanged: int = 0
     bytes_written: int = 0
-    digests: list[tuple[Path, os.stat_result, FileDigest]] = field(default_factory=list)
+    digests: list[tuple[str | Path, Looks, FileDigest]] = field(default_factory=list)
 
 
 def place(
@@ -128,24 +130,25 @@ def current_digest(path: Path, cache: StatCache) -> FileDigest | None:
         if error.errno == errno.ELOOP:
             return None
         raise local_file_error(error, f"look at {path}") from error
-    if not stat.S_ISREG(found.st_mode):
+    looks = looks_of(found)
+    if looks is None:
         return None
-    cached = cache.find(path, found)
+    cached = cache.find(path, looks)
     if cached is not None:
         return cached
     read_ns = now_ns()
     digest = digest_file(path)
-    cache.remember([(path, found, digest)], read_ns)
+    cache.remember([(path, looks, digest)], read_ns)
     return digest
 
 
-def digest_file(path: Path) -> FileDigest:
+def digest_file(path: str | Path) -> FileDigest:
     """Returns the BLAKE3-256 of a file's content, as `b3sum` does."""
     import blake3
 
     proof = blake3.blake3()
     try:
-        with path.open("rb", buffering=0) as file:
+        with source_file.opened(path) as file:
             while data := file.read(4 << 20):
                 proof.update(data)
     except OSError as error:
@@ -153,7 +156,7 @@ def digest_file(path: Path) -> FileDigest:
     return FileDigest(proof.digest())
 
 
-def _write_file(item: _ToWrite, temporary_name: str, reader: ChunkReader, progress: Progress) -> os.stat_result:
+def _write_file(item: _ToWrite, temporary_name: str, reader: ChunkReader, progress: Progress) -> Looks:
     """Writes one file under a temporary name beside its place, and renames it when it is whole and proven."""
     target, entry = str(item.placement.target), item.placement.entry
     temporary = f"{os.path.dirname(target)}/{temporary_name}"
@@ -164,7 +167,7 @@ def _write_file(item: _ToWrite, temporary_name: str, reader: ChunkReader, progre
         finally:
             os.close(fd)
         os.rename(temporary, target)
-        return os.lstat(target)
+        return source_file.regular_file(target)
     except OSError as error:
         _remove(temporary)
         if isinstance(error, Error):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mlvc.derived_database import DerivedDatabase
 from mlvc.format.ids import FileDigest
+from mlvc.objects.source_file import Looks
 
 _SCHEMA = """
 CREATE TABLE file (
@@ -27,6 +29,8 @@ _RACY_NS = 20_000_000
 
 _MANY = 64
 
+_KNOWN_OF = "SELECT size, modified_ns, changed_ns, inode, read_ns, digest, path FROM file WHERE "
+
 
 class StatCache:
     """Digests of files of this host, by absolute path."""
@@ -34,67 +38,57 @@ class StatCache:
     def __init__(self, path: Path) -> None:
         self._database = DerivedDatabase(path, layout=_LAYOUT, schema=_SCHEMA)
 
-    def find(self, path: Path, found: os.stat_result) -> FileDigest | None:
+    def find(self, path: str | Path, looks: Looks) -> FileDigest | None:
         """Returns the digest of a file that looks as it did when it was read, or None."""
-        row = self._database.execute(
-            "SELECT size, modified_ns, changed_ns, inode, read_ns, digest FROM file WHERE path = ?", os.fsencode(path)
-        ).fetchone()
-        return _fresh(row, found) if row else None
+        row = self._database.execute(_KNOWN_OF + "path = ?", os.fsencode(path)).fetchone()
+        return _fresh(row, looks) if row else None
 
-    def under(self, folder: Path) -> dict[bytes, tuple[int, int, int, int, int, bytes]]:
-        """Returns all that is remembered below a folder, for many questions at once; ask `fresh` with a row."""
-        prefix = os.fsencode(folder) + b"/"
-        rows = self._database.execute(
-            "SELECT path, size, modified_ns, changed_ns, inode, read_ns, digest FROM file WHERE path >= ? AND path < ?",
-            prefix,
-            prefix[:-1] + b"0",
-        ).fetchall()
-        return {bytes(row[0]): row[1:] for row in rows}
-
-    def finder(self, paths: Collection[Path]) -> Callable[[Path, os.stat_result], FileDigest | None]:
-        """Returns `find` for the given files; many are looked up in one go."""
-        if len(paths) < _MANY:
-            return self.find
-        rows = self.under(Path(os.path.commonpath(paths)))
-        return lambda path, found: self.fresh(rows.get(os.fsencode(path)), found)
+    def find_all(self, files: Mapping[str, Looks]) -> dict[str, FileDigest]:
+        """Returns what `find` does, for many files in one go; those it knows nothing of are left out."""
+        if len(files) < _MANY:
+            return {file: known for file, looks in files.items() if (known := self.find(file, looks)) is not None}
+        folder = os.fsencode(os.path.commonpath(files)) + b"/"
+        found = {}
+        for row in self._database.execute(_KNOWN_OF + "path >= ? AND path < ?", folder, folder[:-1] + b"0"):
+            file = os.fsdecode(row[-1])
+            looks = files.get(file)
+            known = None if looks is None else _fresh(row, looks)
+            if known is not None:
+                found[file] = known
+        return found
 
     def looks_clean(self, path: Path, look: bytes) -> bool:
         """Tells whether a whole folder was found clean when it looked like this; see `remember_clean`."""
         return self._database.execute("SELECT 1 FROM clean WHERE path = ? AND look = ?", os.fsencode(path), look).fetchone() is not None
 
-    def remember_clean(self, path: Path, look: bytes, stats: Iterable[os.stat_result], looked_ns: int) -> None:
+    def remember_clean(self, path: Path, look: bytes, newest_ns: int, looked_ns: int) -> None:
         """Remembers that a folder was clean when it looked like this, unless a file may have changed since unseen.
 
         Args:
             path: of the folder.
-            look: a digest of what it should hold, and of the stat of every file.
-            stats: those of the files.
+            look: a digest of what it should hold, and of the looks of every file.
+            newest_ns: the latest time that a file bears.
             looked_ns: when looking began, by this host's clock.
         """
-        if max((max(s.st_mtime_ns, s.st_ctime_ns) for s in stats), default=0) < looked_ns - _RACY_NS:
+        if newest_ns < looked_ns - _RACY_NS:
             self._database.filling(
                 lambda: self._database.execute("INSERT OR REPLACE INTO clean VALUES (?, ?)", os.fsencode(path), look)
             )
 
-    @staticmethod
-    def fresh(row: tuple[int, int, int, int, int, bytes] | None, found: os.stat_result) -> FileDigest | None:
-        """Returns the digest in a row of `under`, if the file still looks that way."""
-        return _fresh(row, found) if row else None
-
-    def remember(self, files: Iterable[tuple[Path, os.stat_result, FileDigest]], read_ns: int) -> None:
+    def remember(self, files: Collection[tuple[str | Path, Looks, FileDigest]], read_ns: int) -> None:
         """Remembers digests.
 
         Args:
             files: path, what it looked like before it was read, digest.
             read_ns: when reading began, by this host's clock.
         """
-        rows = [
-            (os.fsencode(path), s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, read_ns, digest)
-            for path, s, digest in files
-        ]
-        self._database.filling(lambda: self._put(rows))
+        self._database.filling(lambda: self._put(files, read_ns))
 
-    def _put(self, rows: list[tuple[bytes, int, int, int, int, int, FileDigest]]) -> None:
+    def _put(self, files: Collection[tuple[str | Path, Looks, FileDigest]], read_ns: int) -> None:
+        rows = (
+            (os.fsencode(path), looks.size, looks.modified_ns, looks.changed_ns, looks.inode, read_ns, digest)
+            for path, looks, digest in files
+        )
         with self._database.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
@@ -103,13 +97,11 @@ class StatCache:
         self._database.close()
 
 
-def _fresh(row: tuple[int, int, int, int, int, bytes], found: os.stat_result) -> FileDigest | None:
-    size, modified_ns, changed_ns, inode, read_ns, digest = row
-    if (size, modified_ns, changed_ns, inode) != (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino):
+def _fresh(row: Sequence[Any], looks: Looks) -> FileDigest | None:
+    size, modified_ns, changed_ns, inode, read_ns, digest, _ = row
+    if (size, modified_ns, changed_ns, inode) != (looks.size, looks.modified_ns, looks.changed_ns, looks.inode):
         return None
-    if max(modified_ns, changed_ns) >= read_ns - _RACY_NS:
-        return None
-    return FileDigest(digest)
+    return None if looks.newest_ns >= read_ns - _RACY_NS else FileDigest(digest)
 
 
 def now_ns() -> int:

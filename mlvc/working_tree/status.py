@@ -6,15 +6,16 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from mlvc.errors import InvalidNameError, UsageError, local_file_error
 from mlvc.format import entry_path
-from mlvc.format.ids import FileDigest, digest
+from mlvc.format.ids import FileDigest, VersionId, digest
 from mlvc.format.manifest import FileEntry, Manifest
+from mlvc.objects.source_file import Looks, Seen, looks_of
 from mlvc.working_tree import placing, scanning
 from mlvc.working_tree.lock_file import WHOLE, Pin
 from mlvc.working_tree.placing import Placement
@@ -82,46 +83,53 @@ def compare(pin: Pin, manifest: Manifest, root: Path, cache: StatCache) -> Itera
     """
     top = target_of(pin, root)
     looked_ns = now_ns()
-    there = dict(_files(pin, root))
-    look = look_of(pin.version, there) if pin.entry == WHOLE else b""
+    there = _files(pin, root)
+    look = look_of(pin.version, there.values()) if pin.entry == WHOLE else b""
     if look and cache.looks_clean(top, look):
         return
-    stats = list(there.values())
     wanted = {str(p.target): p.entry for p in placements(pin, manifest, root)}
-    changes = list(_compare(pin, wanted, root, cache, there))
-    if look and not changes and len(stats) == len(wanted):  # else a rule hides a pinned file from the look
-        cache.remember_clean(top, look, stats, looked_ns)
+    changes = list(_compare(wanted, root, cache, there))
+    if look and not changes and len(there) == len(wanted):  # else a rule hides a pinned file from the look
+        cache.remember_clean(top, look, newest_ns(there.values()), looked_ns)
     yield from sorted(changes, key=lambda change: change.path)
 
 
-def look_of(version: bytes, there: Mapping[str, os.stat_result]) -> bytes:
+def look_of(version: VersionId, there: Collection[Seen]) -> bytes:
     """Returns a digest of what a folder should hold, and of what each of its files looks like, in the order of a scan."""
     stats = array("q")
-    for found in there.values():
-        stats.extend((found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
-    return digest(b"\0".join((version, *map(os.fsencode, there), stats.tobytes())))
+    for seen in there:
+        looks = seen.looks
+        if looks is not None:
+            stats.extend((looks.size, looks.modified_ns, looks.changed_ns, looks.inode))
+    files = "\0".join([seen.file for seen in there])
+    return digest(b"\0".join((version, os.fsencode(files), stats.tobytes())))
+
+
+def newest_ns(there: Iterable[Seen]) -> int:
+    """Returns the latest time that one of some files bears; 0 for none."""
+    return max((seen.looks.newest_ns for seen in there if seen.looks is not None), default=0)
 
 
 def _compare(
-    pin: Pin, wanted: dict[str, FileEntry], root: Path, cache: StatCache, there: dict[str, os.stat_result]
+    wanted: Mapping[str, FileEntry], root: Path, cache: StatCache, there: Mapping[str, Seen]
 ) -> Iterator[FileChange]:
-    top = target_of(pin, root)
-    known = cache.under(top) if pin.entry == WHOLE else {}
-    learned: list[tuple[Path, os.stat_result, FileDigest]] = []
+    looks = {file: seen.looks for file in wanted if (seen := there.get(file) or _look(file)) is not None}
+    known = cache.find_all({file: regular for file, regular in looks.items() if regular is not None})
+    learned: list[tuple[str | Path, Looks, FileDigest]] = []
     read_ns = now_ns()
-    for target, entry in wanted.items():
-        found = there.pop(target, None) or _look(Path(target))  # a pinned file stays one when a new rule ignores it
-        if found is None:
-            yield FileChange(_relative(target, root), MISSING)
+    for file, entry in wanted.items():
+        if file not in looks:
+            yield FileChange(_relative(file, root), MISSING)
             continue
-        known_digest = cache.fresh(known.get(os.fsencode(target)), found) if pin.entry == WHOLE else cache.find(Path(target), found)
-        if known_digest is None and found.st_size == entry.size and stat.S_ISREG(found.st_mode):
-            known_digest = placing.digest_file(Path(target))
-            learned.append((Path(target), found, known_digest))
+        found, known_digest = looks[file], known.get(file)
+        if known_digest is None and found is not None and found.size == entry.size:
+            known_digest = placing.digest_file(file)
+            learned.append((file, found, known_digest))
         if known_digest != entry.digest:
-            yield FileChange(_relative(target, root), MODIFIED)
-    for target in there:
-        yield FileChange(_relative(target, root), NEW)
+            yield FileChange(_relative(file, root), MODIFIED)
+    for file, seen in there.items():
+        if file not in wanted and (seen.looks is not None or _look(file) is not None):
+            yield FileChange(_relative(file, root), NEW)
     if learned:
         cache.remember(learned, read_ns)
 
@@ -130,27 +138,21 @@ def _relative(target: str, root: Path) -> str:
     return os.path.relpath(target, root)
 
 
-def _files(pin: Pin, root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Yields (path, what it looks like) of the files below a pinned folder."""
+def _files(pin: Pin, root: Path) -> dict[str, Seen]:
+    """Returns the files below a pinned folder, by name, in the order of a scan; of a single pinned file, none."""
     top = root / pin.path
-    if pin.entry == WHOLE and top.is_dir():
-        for _, item in scanning.walk(top, scanning.ignore_rules(scanning.folders_down_to(root, top))):
-            try:
-                found = item.stat()
-            except OSError:
-                looked = _look(Path(item.path))
-                if looked is None:
-                    continue
-                found = looked
-            yield item.path, found
+    if pin.entry != WHOLE or not top.is_dir():
+        return {}
+    rules = scanning.ignore_rules(scanning.folders_down_to(root, top))
+    return {seen.file: seen for _, seen in scanning.walk(top, rules)}
 
 
-def _look(path: Path) -> os.stat_result | None:
+def _look(file: str) -> Seen | None:
     """Returns what a file looks like, links followed; None when there is none: a folder, a dangling link, nothing."""
     try:
-        found = path.stat()
+        found = os.stat(file)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             return None
-        raise local_file_error(error, f"look at {path}") from error
-    return None if stat.S_ISDIR(found.st_mode) else found
+        raise local_file_error(error, f"look at {file}") from error
+    return None if stat.S_ISDIR(found.st_mode) else Seen(file, looks_of(found))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from mlvc.fold.questions import View
 from mlvc.format.ids import FileDigest, RecordId, VersionId
 from mlvc.format.manifest import FileEntry
 from mlvc.format.record import CHUNK_CODE
+from mlvc.objects.source_file import Seen
 from mlvc.working_tree import placing, status
 from mlvc.working_tree.lock_file import Pin
 from mlvc.working_tree.status import FileChange
@@ -109,12 +110,7 @@ def is_known(view: View, version: VersionId) -> bool:
 
 
 def sources(
-    workspace: Workspace,
-    view: View,
-    latest: VersionId | None,
-    earlier: Sequence[VersionId],
-    paths: dict[str, Path],
-    stats: Mapping[str, os.stat_result],
+    workspace: Workspace, view: View, latest: VersionId | None, earlier: Sequence[VersionId], there: Mapping[str, Seen]
 ) -> tuple[dict[str, Source], bool]:
     """Returns where the content of files comes from, and whether all of them are as in the latest version.
 
@@ -125,53 +121,71 @@ def sources(
         view: of it.
         latest: the version to compare with, or None when there is none.
         earlier: others whose content need not be read again.
-        paths: entry path -> file.
-        stats: entry path -> what the file looks like.
+        there: entry path -> file.
     """
-    files: dict[str, Source] = dict(paths)
-    wanted = dict.fromkeys([*([latest] if latest else []), *earlier])
-    held = {version: kept for version in wanted if (kept := _readable(workspace, view, version))}
-    by_digest = {entry.digest: (entry, where) for where, entries in held.values() for entry in entries}
+    held = {version: kept for version in (latest, *earlier) if version and (kept := _held(workspace, view, version))}
     newest = held.get(latest) if latest else None
-    expected_at = {entry.path: entry for entry in newest[1]} if newest else {}
-    unchanged = newest is not None and newest[0].manifest.count == len(paths)
-    known = workspace.stat_cache.finder(paths.values())
+    expected_at = newest.by_path if newest else {}
+    unchanged = newest is not None and newest.contents.manifest.count == len(there)
+    known = workspace.stat_cache.find_all({seen.file: seen.looks for seen in there.values() if seen.looks is not None})
     found: dict[str, FileDigest] = {}
-    for path, source in paths.items():
-        looks, expected = stats[path], expected_at.get(path)
-        digest = known(source, looks)
-        if digest is None and unchanged and expected is not None and expected.size == looks.st_size <= _WORTH_A_READ:
-            digest = placing.current_digest(source, workspace.stat_cache)
-        if digest is not None and digest in by_digest:
+    for path, seen in there.items():
+        digest, expected = known.get(seen.file), expected_at.get(path)
+        if digest is None and unchanged and expected is not None and _may_be(seen, expected):
+            digest = placing.current_digest(Path(seen.file), workspace.stat_cache)
+        if digest is not None:
             found[path] = digest
         unchanged = unchanged and expected is not None and digest == expected.digest
-    stored = _stored(workspace, [by_digest[digest] for digest in dict.fromkeys(found.values())])
-    for path, digest in found.items():
-        if digest in stored:
-            files[path] = KnownFile(FileEntry(path, by_digest[digest][0].size, digest), stored[digest])
+    files: dict[str, Source] = dict(there)
+    for one in held.values():
+        here = _here(workspace, one, {digest for digest in found.values() if digest in one.by_digest})
+        for path, digest in found.items():
+            if digest in here:
+                files[path] = KnownFile(FileEntry(path, one.by_digest[digest].size, digest), here[digest])
     return files, unchanged and all(isinstance(source, KnownFile) for source in files.values())
+
+
+def _may_be(seen: Seen, expected: FileEntry) -> bool:
+    """Tells whether a file that looks changed is worth a read, because it may hold what it should after all."""
+    return seen.looks is not None and seen.looks.size == expected.size <= _WORTH_A_READ
 
 
 _WORTH_A_READ = 1 << 20
 """Larger files that look changed are read once only, while they are stored."""
 
 
-def _readable(workspace: Workspace, view: View, version: VersionId) -> tuple[Contents, list[FileEntry]] | None:
-    """Returns a version's contents and files; None when its records are damaged or not here: adding stores them anew."""
+class _Held(Struct, frozen=True):
+    """A version and its files."""
+
+    contents: Contents
+    by_path: dict[str, FileEntry]
+    by_digest: dict[FileDigest, FileEntry]
+
+
+def _held(workspace: Workspace, view: View, version: VersionId) -> _Held | None:
+    """Returns a version with its files; None when its records are damaged or not here: adding stores them anew."""
     try:
         found = contents.of(workspace, view, version)
-        return found, [entry for entry in found.manifest if isinstance(entry, FileEntry)]
+        entries = [entry for entry in found.manifest if isinstance(entry, FileEntry)]
     except (DamageError, NotFoundError):
         return None
+    return _Held(found, {entry.path: entry for entry in entries}, {entry.digest: entry for entry in entries})
 
 
-def _stored(workspace: Workspace, wanted: list[tuple[FileEntry, Contents]]) -> dict[FileDigest, RecordId | None]:
+def _here(workspace: Workspace, held: _Held, wanted: AbstractSet[FileDigest]) -> dict[FileDigest, RecordId | None]:
     """Returns the recipes of those files whose content is here; what is damaged is not, so that adding it again heals it."""
     objects = workspace.repository.objects
-    recipes = {}
-    for entry, where in wanted:
+    recipes: dict[FileDigest, RecordId] = {}
+    with suppress(DamageError, NotFoundError):
+        recipes = {digest: identifier for digest, identifier in held.contents.recipes if digest in wanted}
+    if objects.index.is_whole(held.contents.id):
+        return {digest: recipes.get(digest) for digest in wanted}
+    single = [digest for digest in wanted if digest not in recipes]
+    here = objects.index.find_any(single, CHUNK_CODE)
+    found: dict[FileDigest, RecordId | None] = {d: None for d in single if d in here or not held.by_digest[d].size}
+    for digest, identifier in recipes.items():
         with suppress(DamageError, NotFoundError):
-            identifier = where.recipes.find(entry.digest)
-            recipes[entry.digest] = identifier, objects.recipe_by_id(identifier, entry.digest, entry.size)
-    here = objects.index.find_any([p.chunk for _, recipe in recipes.values() for p in recipe.pieces], CHUNK_CODE)
-    return {d: identifier for d, (identifier, recipe) in recipes.items() if all(p.chunk in here for p in recipe.pieces)}
+            pieces = objects.recipe_by_id(identifier, digest, held.by_digest[digest].size).pieces
+            if len(objects.index.find_any([p.chunk for p in pieces], CHUNK_CODE)) == len({p.chunk for p in pieces}):
+                found[digest] = identifier
+    return found

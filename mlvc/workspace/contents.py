@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError, UsageError
 from mlvc.fold.questions import Publication, View
-from mlvc.format.ids import FileDigest, RecordId, VersionId, short
+from mlvc.format.ids import FileDigest, ManifestId, RecordId, VersionId, short
 from mlvc.format.manifest import FileEntry, Manifest
 from mlvc.format.recipe import RecipeIndex
 from mlvc.format.record import CHUNK_CODE
@@ -23,6 +23,16 @@ class Contents(Struct, frozen=True):
 
     manifest: Manifest
     recipes: RecipeIndex
+
+    @property
+    def id(self) -> bytes:
+        """What stands for exactly this content kept in exactly this way."""
+        return contents_id(self.manifest.id, self.recipes.id)
+
+
+def contents_id(manifest: ManifestId, recipes: RecordId | None) -> bytes:
+    """Returns the `id` of contents."""
+    return manifest + (recipes or b"")
 
 
 def publication(view: View, version: VersionId) -> Publication:

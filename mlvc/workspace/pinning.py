@@ -17,6 +17,7 @@ from mlvc.format import entry_path, names, reference
 from mlvc.format.ids import TransactionId, VersionId, short
 from mlvc.git import command as git
 from mlvc.objects import source_file
+from mlvc.objects.source_file import Seen
 from mlvc.runs import live_run
 from mlvc.working_tree import bring_in_line, lock_file, placing, scanning
 from mlvc.working_tree import status as tree_status
@@ -83,22 +84,20 @@ def add(
     _refuse_tracked(workspace, absolute, path)
     is_folder = absolute.is_dir()
     looked_ns = now_ns()
-    found = _entries(absolute, workspace.root, is_folder=is_folder)
-    paths = {path: source for path, source, _ in found}
-    stats = {path: looks for path, _, looks in found}
+    there = _entries(absolute, workspace.root, is_folder=is_folder)
     view = workspace.repository.view()
     pinned = pins.get(relative)
     collection = _collection(workspace, view, pinned, absolute, name)
     known = view.collection(collection)
-    type_name = type or (known.type if known and known.types else publishing.type_for_entries(paths))
+    type_name = type or (known.type if known and known.types else publishing.type_for_entries(there))
     names.check_type(type_name, names.split_collection(collection)[1])
     draft = Draft(collection, type_name, {}, dict(metadata or {}), description, aliases, tags)
     publishing.check_type(view, draft)
-    warnings = tuple(_warnings(workspace, pins, relative, collection, list(paths)))
+    warnings = tuple(_warnings(workspace, pins, relative, collection, there))
     latest = view.latest(collection)
     earlier = [pinned.version] if pinned else []
-    draft.files, is_unchanged = comparing.sources(workspace, view, latest.version if latest else None, earlier, paths, stats)
-    entry = WHOLE if is_folder else next(iter(paths))
+    draft.files, is_unchanged = comparing.sources(workspace, view, latest.version if latest else None, earlier, there)
+    entry = WHOLE if is_folder else next(iter(there))
     if latest is not None and is_unchanged and _says_nothing_new(workspace, view, latest, draft):
         pin = Pin(relative, latest.version, collection, entry)
         _repin(workspace, pin)
@@ -108,8 +107,8 @@ def add(
     pin = Pin(relative, published.member.version, collection, entry)
     _repin(workspace, pin, published.transaction)
     if is_folder:
-        look = tree_status.look_of(pin.version, {str(source): looks for _, source, looks in found})
-        workspace.stat_cache.remember_clean(absolute, look, stats.values(), looked_ns)
+        look = tree_status.look_of(pin.version, there.values())
+        workspace.stat_cache.remember_clean(absolute, look, tree_status.newest_ns(there.values()), looked_ns)
     return Added(pin, published.member, published, type_name, warnings)
 
 
@@ -141,16 +140,18 @@ def _refuse_tracked(workspace: Workspace, absolute: Path, typed: Path) -> None:
         )
 
 
-def _entries(absolute: Path, root: Path, *, is_folder: bool) -> list[tuple[str, Path, os.stat_result]]:
-    """Returns entry path, file, and what it looks like, of all that is to be added; refuses what no artifact can hold."""
+def _entries(absolute: Path, root: Path, *, is_folder: bool) -> dict[str, Seen]:
+    """Returns the files to be added, by entry path; refuses what no artifact can hold."""
     if not is_folder:
-        return [(entry_path.check(entry_path.normalise(absolute.name)), absolute, source_file.regular_file(absolute))]
-    found = []
-    for path, item in scanning.walk(absolute, scanning.ignore_rules(scanning.folders_down_to(root, absolute))):
-        entry_path.check(path)
-        found.append((path, Path(item.path), source_file.regular_item(item)))
+        looks = source_file.regular_file(absolute)
+        return {entry_path.check(entry_path.normalise(absolute.name)): Seen(str(absolute), looks)}
+    found = dict(scanning.walk(absolute, scanning.ignore_rules(scanning.folders_down_to(root, absolute))))
     if not found:
         raise UsageError(f"{absolute} holds no files", hint="empty folders are not kept, nor is what .mlvcignore names")
+    entry_path.check_all(list(found))
+    for seen in found.values():
+        if seen.looks is None:
+            source_file.regular_file(seen.file)  # says why it cannot be read
     return found
 
 
@@ -169,7 +170,7 @@ def _collection(workspace: Workspace, view: View, pinned: Pin | None, path: Path
     return collection
 
 
-def _warnings(workspace: Workspace, pins: Pins, relative: str, collection: str, paths: list[str]) -> Iterable[str]:
+def _warnings(workspace: Workspace, pins: Pins, relative: str, collection: str, paths: Iterable[str]) -> Iterable[str]:
     for one, other in scanning.case_collisions(paths):
         yield f"'{one}' and '{other}' differ in letter case only; some disks cannot hold both"
     elsewhere = next((p.path for p in pins.values() if p.collection == collection and p.path != relative), None)

@@ -17,9 +17,10 @@ from mlvc.format.ids import FileDigest, RecordId, RunId, TransactionId, VersionI
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
 from mlvc.format.operations import Collection, Edit, Move, Operation, Publish, TagAdd
 from mlvc.format.record import kind_of
+from mlvc.objects.source_file import Looks, Seen
 from mlvc.repository.commit import Commit
 from mlvc.working_tree.stat_cache import now_ns
-from mlvc.workspace import bases
+from mlvc.workspace import bases, contents
 from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class KnownFile(Struct, frozen=True):
     recipe: RecordId | None
 
 
-Source = Path | bytes | KnownFile | ReferenceEntry
+Source = Path | Seen | bytes | KnownFile | ReferenceEntry
+"""A file (one of many as it was seen, which takes less room than a path), content itself, or what is stored somewhere already."""
 
 
 class Draft(Struct):
@@ -111,7 +113,9 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
     aliases = [names.check_alias(a) for a in dict.fromkeys(draft.aliases) if a != names.LATEST]
     version: VersionId | None = None
     was_known = False
+    objects = workspace.repository.objects
     with workspace.committing(command) as commit:
+        losses = objects.index.losses()
         entries, found = _store_files(workspace, commit, draft)
         built = manifests.build(entries)
         for _, data in built.records:
@@ -146,6 +150,7 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
             return said
 
         commit.say_with(build)
+    objects.index.remember_whole(contents.contents_id(built.id, index), losses)
     member = workspace.repository.view().member(draft.collection, version)
     assert member is not None, "it was published a moment ago"
     assert commit.written is not None, "the block ended well"
@@ -170,7 +175,7 @@ def _store_files(
     """Stores what is not in the store yet; files that look unchanged since they were stored are not read."""
     entries: list[Entry] = []
     found: dict[FileDigest, RecordId] = {}
-    paths: list[tuple[str, Path]] = []
+    files: list[tuple[str, Seen]] = []
     for path, source in draft.files.items():
         match source:
             case ReferenceEntry():
@@ -181,15 +186,17 @@ def _store_files(
                     found[source.entry.digest] = source.recipe
             case bytes():
                 _keep(entries, found, path, commit.ingest.add_bytes(source))
+            case Seen():
+                files.append((path, source))
             case Path():
-                paths.append((path, source))
+                files.append((path, Seen(str(source.absolute()), None)))
     read_ns = now_ns()
-    learned = []
+    learned: list[tuple[str | Path, Looks, FileDigest]] = []
     with bases.counterparts(workspace, draft) as counterparts:
-        for (path, source), stored in zip(paths, commit.ingest.add_files(paths, counterparts), strict=True):
+        for (path, seen), stored in zip(files, commit.ingest.add_files(files, counterparts), strict=True):
             _keep(entries, found, path, stored)
-            if stored.stat is not None:
-                learned.append((source.absolute(), stored.stat, stored.digest))
+            if stored.looks is not None:
+                learned.append((seen.file, stored.looks, stored.digest))
     workspace.stat_cache.remember(learned, read_ns)
     return entries, found
 

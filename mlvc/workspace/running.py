@@ -12,6 +12,7 @@ from typing import Any
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.format import names
 from mlvc.format.ids import RunId
+from mlvc.objects.source_file import Seen
 from mlvc.runs import events
 from mlvc.working_tree import scanning
 from mlvc.workspace import contents, publishing, resolving, run_questions, run_recording
@@ -91,11 +92,11 @@ def _publish(workspace: Workspace, active: ActiveRun, name: str, path: Path) -> 
     active.publish(Draft(collection, kind, files), f"mlvc run --output {name}={path}")
 
 
-def _scan(workspace: Workspace, folder: Path) -> Iterator[tuple[str, Path]]:
+def _scan(workspace: Workspace, folder: Path) -> Iterator[tuple[str, Seen]]:
     folder = Path(os.path.abspath(folder))
     is_inside = folder.is_relative_to(workspace.root)
     ruled = scanning.folders_down_to(workspace.root, folder) if is_inside else [folder]
-    return scanning.scan(folder, scanning.ignore_rules(ruled))
+    return scanning.walk(folder, scanning.ignore_rules(ruled))
 
 
 def _execute(workspace: Workspace, active: ActiveRun, command: list[str], show: Callable[[bytes], None]) -> int:

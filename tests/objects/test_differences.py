@@ -17,6 +17,7 @@ from mlvc.format.record import CHUNK_CODE
 from mlvc.objects import chunk_reader
 from mlvc.objects.counterparts import BaseFile, Counterparts
 from mlvc.objects.ingest import Ingest
+from mlvc.objects.source_file import Seen
 from mlvc.objects.store import ObjectStore
 
 LAYERS = 3
@@ -50,7 +51,7 @@ def put(store, tmp_path, data: bytes, *bases):
     path.write_bytes(data)
     files = [BaseFile("model.safetensors", store.recipe_by_id(b.recipe, b.digest, b.size)) for b in bases]
     ingest = Ingest(store)
-    (stored,) = ingest.add_files([("model.safetensors", path)], Counterparts(store, lambda: files))
+    (stored,) = ingest.add_files([("model.safetensors", Seen(str(path), None))], Counterparts(store, lambda: files))
     ingest.finish()
     return stored, ingest.new_bytes
 

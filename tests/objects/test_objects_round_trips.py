@@ -23,6 +23,7 @@ from mlvc.format.record import CHUNK_CODE, Kind
 from mlvc.objects import cutting, pack_reader
 from mlvc.objects.ingest import Ingest
 from mlvc.objects.pack_writer import PackWriter
+from mlvc.objects.source_file import Seen
 from mlvc.objects.store import ObjectStore
 
 SEEDED = random.Random(5)
@@ -191,7 +192,7 @@ def test_a_pack_cut_anywhere_is_found_out(choose):
 def add(store: ObjectStore, *paths: Path):
     ingest = Ingest(store)
     try:
-        return list(ingest.add_files([(path.name, path) for path in paths]))
+        return list(ingest.add_files([(path.name, Seen(str(path), None)) for path in paths]))
     finally:
         ingest.discard()
 
@@ -215,7 +216,7 @@ def test_files_come_out_in_the_order_they_were_given_whatever_their_sizes(store,
         paths.append(tmp_path / f"file{number}")
         paths[-1].write_bytes(data)
     ingest = Ingest(store)
-    stored = list(ingest.add_files([(path.name, path) for path in paths]))
+    stored = list(ingest.add_files([(path.name, Seen(str(path), None)) for path in paths]))
     ingest.finish()
     assert [s.digest for s in stored] == [blake3.blake3(data).digest() for data in contents]
     assert [get(store, s) for s in stored] == contents
@@ -235,7 +236,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(store, tmp_path, monkeypa
 
     monkeypatch.setattr(ingest, "_add_windows", growing)
     with pytest.raises(Error, match="changed while it was being read"):
-        list(ingest.add_files([("file", path)]))
+        list(ingest.add_files([("file", Seen(str(path), None))]))
     ingest.discard()
 
 
