@@ -12,7 +12,7 @@ from msgspec import Struct
 from mlvc.errors import Error, LocalFileError, UsageError, local_file_error
 
 
-class Looks(Struct, frozen=True, gc=False):
+class Looks(Struct, frozen=True, gc=False, array_like=True):
     """What `stat` says of a regular file: equal looks mean equal content, but for changes within a tick of the clock.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlvc.errors import InvalidNameError, UsageError, local_file_error
 from mlvc.format import entry_path
-from mlvc.objects.source_file import Looks, Seen, looks_of
+from mlvc.objects.source_file import Seen, looks_of
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -152,11 +152,13 @@ def _in_folder(folder: str, prefix: str, rules: IgnoreRules | None) -> list[_Fou
                     name = item.name
                     file, path = f"{folder}/{name}", prefix + name
                     names.append(name)
-                    looks = _looks_of(item)
-                    if looks is _IS_FOLDER:
-                        found.append((f"{path}/", path, Seen(file, None), True))
-                    else:
-                        found.append((path, path, Seen(file, looks), False))
+                    try:
+                        if item.is_dir():
+                            found.append((f"{path}/", path, Seen(file, None), True))
+                        else:
+                            found.append((path, path, Seen(file, looks_of(item.stat())), False))
+                    except OSError:  # a link that leads nowhere, or to itself: whoever reads it will say so
+                        found.append((path, path, Seen(file, None), False))
         finally:
             os.close(fd)
     except OSError as error:
@@ -169,17 +171,6 @@ def _in_folder(folder: str, prefix: str, rules: IgnoreRules | None) -> list[_Fou
         _refuse_guarded(found)
     found.sort()
     return found
-
-
-_IS_FOLDER = Looks(0, 0, 0, 0)
-
-
-def _looks_of(item: os.DirEntry[str]) -> Looks | None:
-    """Returns what a file looks like, `_IS_FOLDER`, or None for what cannot be read as a file, such as a dangling link."""
-    try:
-        return _IS_FOLDER if item.is_dir() else looks_of(item.stat())
-    except OSError:
-        return None
 
 
 def _in_normal_form(folder: str, found: list[_Found]) -> list[_Found]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from mlvc.errors import InvalidNameError, UsageError, local_file_error
@@ -96,13 +96,8 @@ def compare(pin: Pin, manifest: Manifest, root: Path, cache: StatCache) -> Itera
 
 def look_of(version: VersionId, there: Collection[Seen]) -> bytes:
     """Returns a digest of what a folder should hold, and of what each of its files looks like, in the order of a scan."""
-    stats = array("q")
-    for seen in there:
-        looks = seen.looks
-        if looks is not None:
-            stats.extend((looks.size, looks.modified_ns, looks.changed_ns, looks.inode))
-    files = "\0".join([seen.file for seen in there])
-    return digest(b"\0".join((version, os.fsencode(files), stats.tobytes())))
+    files = os.fsencode("\0".join([seen.file for seen in there]))
+    return digest(b"\0".join((version, files, msgspec.msgpack.encode([seen.looks for seen in there]))))
 
 
 def newest_ns(there: Iterable[Seen]) -> int:

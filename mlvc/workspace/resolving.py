@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Sequence
 
 from mlvc.errors import ConflictError, InvalidNameError, NotFoundError
 from mlvc.fold.questions import Member, View
@@ -29,10 +29,16 @@ def existing_collection(workspace: Workspace, view: View, text: str | VersionRef
     return name
 
 
+def _near(word: str, known: Sequence[str], *, n: int, cutoff: float) -> list[str]:
+    import difflib  # only a mistake needs it
+
+    return difflib.get_close_matches(word, known, n=n, cutoff=cutoff)
+
+
 def _no_collection(workspace: Workspace, view: View, name: str) -> NotFoundError:
     shown = names.display_collection(name, workspace.project)
     known = [names.display_collection(c.name, workspace.project) for c in view.collections()]
-    near = difflib.get_close_matches(shown, known, n=3, cutoff=0.5)
+    near = _near(shown, known, n=3, cutoff=0.5)
     bare = shown.rsplit("/", 1)[-1]
     near += [k for k in known if k.rsplit("/", 1)[-1] == bare and k not in near][:3]
     hint = f"did you mean {' or '.join(near[:3])}?" if near else "'mlvc ls' lists what there is"
@@ -59,7 +65,7 @@ def version(workspace: Workspace, view: View, text: str) -> Member:
     member = view.member(collection, answered.version) if answered.version is not None else None
     if member is None:
         known = sorted(view.aliases(collection))
-        near = difflib.get_close_matches(alias, known, n=3, cutoff=0.4) or known[:_SHOWN]
+        near = _near(alias, known, n=3, cutoff=0.4) or known[:_SHOWN]
         hint = f"its aliases are {', '.join(near)}" if near else "it has no versions any more"
         raise NotFoundError(f"{shown} has no alias '{alias}'", hint=hint)
     return member
@@ -100,7 +106,7 @@ def run(workspace: Workspace, view: View, text: str) -> RunId:
     found = _runs_found(workspace, view, project, wanted)
     if not found:
         known = [names_of_run for r in view.runs(project) for names_of_run in (r.label, str(workspace.value(r.facts.get("name", '""'))))]
-        near = difflib.get_close_matches(wanted.text, known, n=3, cutoff=0.5)
+        near = _near(wanted.text, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(f'run/{n}' for n in near)}?" if near else "'mlvc runs' lists what there is"
         raise NotFoundError(f"there is no run '{wanted.text}' in the project {project}", hint=hint)
     if len(found) > 1:
