@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mlvc import __version__
+from mlvc.cli import memory
 from mlvc.errors import Error
 
 _VERBS = {
@@ -31,6 +32,8 @@ _VERBS = {
     | {"gc": "caring", "prune": "caring", "repack": "caring", "completion": "starting"},
 }
 _MODULES = {verb: module for verbs in _VERBS.values() for verb, module in verbs.items()}
+
+_BULK_VERBS = frozenset(("add", "checkout", "clone", "fetch", "fsck", "get", "pull", "push", "repack"))
 
 _OTHER_WORDS = {
     "commit": "every 'mlvc add' is a commit already; nothing is left to do",
@@ -102,6 +105,8 @@ class Verbs(click.Group):
 def mlvc(context: click.Context, as_json: bool, folder: str | None) -> None:
     """Git for machine-learning artifacts: versions, a registry and lineage, local first."""
     context.obj = {"json": as_json}
+    if context.invoked_subcommand in _BULK_VERBS:
+        memory.keep_what_is_freed()
     if folder:
         os.chdir(folder)
 

@@ -211,7 +211,7 @@ def _encode_planes(view: memoryview, element: Element, lead: int, base: Bytes | 
 # -- decoding ---------------------------------------------------------------------------------------------------------
 
 
-def decode(stored: bytes | memoryview, size: int, base: Callable[[], bytes] | None = None) -> bytes:
+def decode(stored: Bytes, size: int, base: Callable[[], Bytes] | None = None) -> Bytes:
     """Returns the content of a stored chunk.
 
     Args:
@@ -226,6 +226,7 @@ def decode(stored: bytes | memoryview, size: int, base: Callable[[], bytes] | No
     if len(stored) == 0:
         raise DamageError("a stored chunk is empty, expected at least its encoding byte")
     encoding, payload = stored[0], memoryview(stored)[1:]
+    data: Bytes
     if encoding == RAW:
         data = bytes(payload)
     elif encoding == ZSTD:
@@ -255,7 +256,7 @@ def _decompress(packed: memoryview, size: int) -> bytes:
         raise DamageError(f"a compressed chunk does not decompress: {error}") from error
 
 
-def _decode_planes(payload: memoryview, size: int, base: bytes | None) -> bytes:
+def _decode_planes(payload: memoryview, size: int, base: Bytes | None) -> Bytes:
     try:
         code, lead = _PLANES_HEADER.unpack_from(payload)
         element = Element.of(code)
@@ -279,15 +280,15 @@ def _decode_planes(payload: memoryview, size: int, base: bytes | None) -> bytes:
         raise DamageError(f"a chunk's planes are malformed: {error}") from error
 
 
-def _join(parts: Sequence[Bytes], element: Element, base: memoryview | None) -> bytes:
+def _join(parts: Sequence[Bytes], element: Element, base: memoryview | None) -> memoryview:
     if base is None:
         return elements.from_planes(parts, element)
     return elements.from_difference_planes(parts, base, element)
 
 
 def decode_verified(
-    stored: bytes | memoryview, size: int, identifier: bytes, base: Callable[[], bytes] | None = None
-) -> bytes:
+    stored: Bytes, size: int, identifier: bytes, base: Callable[[], Bytes] | None = None
+) -> Bytes:
     """Returns the content of a stored chunk or record, proven against its id; DamageError when it is another."""
     data = decode(stored, size, base)
     if digest(data) != identifier:

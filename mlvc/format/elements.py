@@ -56,12 +56,12 @@ def planes(data: Bytes, element: Element) -> list[memoryview]:
     return _split(_rotated(_array(data, element), element), element)
 
 
-def from_planes(parts: Sequence[Bytes], element: Element) -> bytes:
+def from_planes(parts: Sequence[Bytes], element: Element) -> memoryview:
     """Undoes `planes`."""
     joined = _join(parts, element)
     if element.is_float:
         _rotate_right(joined, element)
-    return joined.tobytes()
+    return _bytes(joined)
 
 
 def difference_planes(data: Bytes, base: Bytes, element: Element) -> list[memoryview]:
@@ -76,18 +76,25 @@ def difference_planes(data: Bytes, base: Bytes, element: Element) -> list[memory
     return _split(changed, element)
 
 
-def from_difference_planes(parts: Sequence[Bytes], base: Bytes, element: Element) -> bytes:
+def from_difference_planes(parts: Sequence[Bytes], base: Bytes, element: Element) -> memoryview:
     """Undoes `difference_planes`."""
     import numpy as np
 
     changed = _join(parts, element)
     one = np.array(1, changed.dtype)
-    sign = np.zeros_like(changed)
-    sign -= changed & one
+    sign = changed & one
+    np.negative(sign, out=sign)
     changed >>= one
     changed ^= sign
     changed += _ordered(_array(base, element), element)
-    return _unordered(changed, element).tobytes()
+    return _bytes(_unordered(changed, element))
+
+
+def _bytes(values: Array) -> memoryview:
+    """Returns an array's bytes, not copied."""
+    import numpy as np
+
+    return values.view(np.uint8).data
 
 
 def _array(data: Bytes, element: Element) -> Array:

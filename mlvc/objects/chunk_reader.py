@@ -56,7 +56,7 @@ class ChunkReader:
             os.close(fd)
         self._files.clear()
 
-    def read(self, identifier: ChunkId) -> bytes:
+    def read(self, identifier: ChunkId) -> bytes | memoryview:
         """Returns the bytes of a chunk, proven; errors as `ObjectStore.read`."""
         place = self._places.get(identifier)
         if place is not None:
@@ -80,7 +80,7 @@ class ChunkReader:
             return None
         return ChunkId(chain[max(0, len(chain) - DIFFERENCES)])
 
-    def _read(self, place: Place, depth: int) -> bytes:
+    def _read(self, place: Place, depth: int) -> bytes | memoryview:
         """Returns a chunk, proven at depth 0: what the bases it was decoded by are, its own id proves with it."""
         slot = place.slot
         stored = os.pread(self._file(place.pack), slot.stored_size, slot.offset)

@@ -53,7 +53,7 @@ class Counterparts:
         self._known()
         return self._whole.get((path, size))
 
-    def base_for(self, counterpart: ChunkId) -> tuple[ChunkId, bytes] | None:
+    def base_for(self, counterpart: ChunkId) -> tuple[ChunkId, bytes | memoryview] | None:
         """Returns the chunk to try a difference to, and its content; None where there is none to be had here."""
         assert self._reader is not None, "a counterpart comes from here"
         identifier = self._reader.base_for(counterpart)

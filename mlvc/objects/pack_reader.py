@@ -48,7 +48,7 @@ def read_slot(backend: Backend, name: PackName, slot: Slot, base: Base | None = 
         slot: which.
         base: returns the content that the slot is a difference to, if it is one.
     """
-    return chunk.decode_verified(read_stored(backend, name, slot), slot.size, slot.id, base)
+    return bytes(chunk.decode_verified(read_stored(backend, name, slot), slot.size, slot.id, base))
 
 
 def read_stored(backend: Backend, name: PackName, slot: Slot) -> bytes:

@@ -193,8 +193,8 @@ def _write_content(fd: int, recipe: Recipe, reader: ChunkReader, progress: Progr
     _reserve(fd, recipe.size)
     starts = accumulate((piece.size for piece in recipe.pieces), initial=0)
 
-    def write(task: list[tuple[int, Piece]]) -> list[bytes]:
-        written = []
+    def write(task: list[tuple[int, Piece]]) -> list[bytes | memoryview]:
+        written: list[bytes | memoryview] = []
         for start, piece in task:
             data = reader.read(piece.chunk)
             _write_at(fd, data, start, piece)
@@ -229,7 +229,7 @@ def _tasks(pieces: Iterable[tuple[int, Piece]]) -> Iterator[list[tuple[int, Piec
         yield task
 
 
-def _write_at(fd: int, data: bytes, start: int, piece: Piece) -> None:
+def _write_at(fd: int, data: bytes | memoryview, start: int, piece: Piece) -> None:
     if len(data) != piece.size:
         raise DamageError(f"the chunk {short(piece.chunk, 12)} has {len(data):,} bytes, its recipe says {piece.size:,}")
     done = os.pwrite(fd, data, start)
