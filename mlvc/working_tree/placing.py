@@ -25,6 +25,7 @@ from mlvc.objects.store import ObjectStore
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
 from mlvc.working_tree import scanning
+from mlvc.working_tree.raw_copies import RawCopies
 from mlvc.working_tree.stat_cache import StatCache, now_ns
 
 DigestOf = Callable[[Path], FileDigest | None]
@@ -53,6 +54,7 @@ def place(
     root: Path,
     placements: Iterable[Placement],
     cache: StatCache,
+    copies: RawCopies,
     *,
     are_known_to_differ: bool = False,
     progress: Progress = SILENT,
@@ -65,6 +67,7 @@ def place(
         root: no file is written outside it, nor through a link below it.
         placements: what to write where; targets lie below `root`.
         cache: spares reading files that are right already; told about those written.
+        copies: large files are made from them where that is faster; offered those written.
         are_known_to_differ: write all of them; the caller has looked, and knows that no two collide.
         progress: hears of bytes written.
 
@@ -97,10 +100,12 @@ def place(
     name = os.path.basename(atomic_file.temporary_name(""))
     with ChunkReader(store, chunks) as reader:
         for number, item in enumerate(chain(small, large)):
-            now = _write_file(item, f"{name}-{number}", reader, progress)
+            now = _write_file(item, f"{name}-{number}", reader, copies, progress)
             done.written += 1
             done.bytes_written += item.placement.entry.size
             done.digests.append((item.placement.target, now, item.placement.entry.digest))
+            copies.offer(item.placement.target, item.placement.entry.digest, now)
+    copies.trim()
     cache.remember(done.digests, max(read_ns, now_ns()))
     return done
 
@@ -156,16 +161,19 @@ def digest_file(path: str | Path) -> FileDigest:
     return FileDigest(proof.digest())
 
 
-def _write_file(item: _ToWrite, temporary_name: str, reader: ChunkReader, progress: Progress) -> Looks:
+def _write_file(item: _ToWrite, temporary_name: str, reader: ChunkReader, copies: RawCopies, progress: Progress) -> Looks:
     """Writes one file under a temporary name beside its place, and renames it when it is whole and proven."""
     target, entry = str(item.placement.target), item.placement.entry
     temporary = f"{os.path.dirname(target)}/{temporary_name}"
     try:
-        fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
-        try:
-            _write_content(fd, item.recipe, reader, progress)
-        finally:
-            os.close(fd)
+        if copies.put_out(entry.digest, entry.size, temporary):
+            progress.advance(entry.size)
+        else:
+            fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+            try:
+                _write_content(fd, item.recipe, reader, progress)
+            finally:
+                os.close(fd)
         os.rename(temporary, target)
         return source_file.regular_file(target)
     except OSError as error:

@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from mlvc.backend.local import LocalBackend
-from mlvc.errors import UsageError
+from mlvc.errors import DamageError, NotFoundError, UsageError
+from mlvc.format.ids import FileDigest
+from mlvc.format.manifest import FileEntry
 from mlvc.maintenance import checking, collecting, healing, repacking
 from mlvc.maintenance.checking import Report
 from mlvc.maintenance.collecting import GcPlan
@@ -19,7 +21,7 @@ from mlvc.repository.repository import Repository
 from mlvc.runs import event_log, live_run
 from mlvc.sync import fetching
 from mlvc.sync.remote import Remote
-from mlvc.workspace import exchanging, locating, pinning
+from mlvc.workspace import contents, exchanging, locating, pinning
 from mlvc.workspace.workspace import Workspace
 
 
@@ -38,6 +40,22 @@ def gc(workspace: Workspace, *, grace_s: float, dry_run: bool) -> GcPlan:
     if dry_run:
         return collecting.plan(workspace.repository, pinning.kept_versions(workspace), grace_s)
     return collecting.collect(workspace.repository, lambda: pinning.kept_versions(workspace), grace_s)
+
+
+def drop_copies(workspace: Workspace, *, dry_run: bool) -> int:
+    """Drops the raw copies that no pin of a worktree speaks of; returns their bytes, as if they shared no blocks."""
+    view = workspace.repository.view()
+    pinned: set[FileDigest] = set()
+    for version in pinning.kept_versions(workspace):
+        try:
+            pinned.update(e.digest for e in contents.of(workspace, view, version).manifest if isinstance(e, FileEntry))
+        except (DamageError, NotFoundError):
+            continue  # what cannot be read pins no copy; the copies are made again
+    going = workspace.copies.others(pinned)
+    if not dry_run:
+        for path, _ in going:
+            path.unlink(missing_ok=True)
+    return sum(size for _, size in going)
 
 
 def repack(workspace: Workspace, *, grace_s: float, dry_run: bool) -> RepackPlan:

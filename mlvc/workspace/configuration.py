@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from mlvc import atomic_file
 from mlvc.errors import UsageError, local_file_error
+from mlvc.working_tree import raw_copies
 
 FILE_NAME = "mlvc.toml"
 
@@ -21,11 +22,15 @@ class Settings(Struct, frozen=True):
         project: or None.
         remotes: name -> URL, in the order of the file.
         upstream: the remote that push and pull mean, or None.
+        copies: when to keep whole files beside the packs: `auto`, `always` or `never`.
+        copies_limit: the most bytes those may have.
     """
 
     project: str | None = None
     remotes: dict[str, str] = field(default_factory=dict)
     upstream: str | None = None
+    copies: str = raw_copies.AUTO
+    copies_limit: int = raw_copies.DEFAULT_LIMIT
 
 
 def read(root: Path) -> Settings:
@@ -41,7 +46,20 @@ def read(root: Path) -> Settings:
         ) from error
     if upstream is None and remotes:
         upstream = next(iter(remotes))
-    return Settings(None if project is None else str(project), remotes, upstream)
+    copies, limit = _copies(root, values.get("copies", {}))
+    return Settings(None if project is None else str(project), remotes, upstream, copies, limit)
+
+
+def _copies(root: Path, said: Any) -> tuple[str, int]:
+    """Returns when to keep raw copies, and the most bytes they may have."""
+    keep = said.get("keep", raw_copies.AUTO) if isinstance(said, dict) else None
+    limit = said.get("limit_gib", raw_copies.DEFAULT_LIMIT >> 30) if isinstance(said, dict) else None
+    if keep not in raw_copies.POLICIES or isinstance(limit, bool) or not isinstance(limit, (int, float)) or limit < 0:
+        raise UsageError(
+            f"{root / FILE_NAME}: [copies] is {said!r}, expected 'keep' as {', '.join(raw_copies.POLICIES)} and 'limit_gib' as a number",
+            hint="'mlvc config --unset copies.keep' goes back to the default",
+        )
+    return keep, int(limit * (1 << 30))
 
 
 def read_raw(root: Path) -> dict[str, Any]:

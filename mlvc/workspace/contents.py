@@ -83,6 +83,7 @@ def write_out(
             folder,
             placements,
             workspace.stat_cache,
+            workspace.copies,
             progress=workspace.progress,
         )
 

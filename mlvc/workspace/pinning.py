@@ -354,7 +354,14 @@ def _carry_out(
         for pin, planned, held in steps:
             bring_in_line.remove_files(planned, workspace.root / pin.path)
             placed = placing.place(
-                objects, held.recipes, workspace.root, planned.write, workspace.stat_cache, are_known_to_differ=True, progress=progress
+                objects,
+                held.recipes,
+                workspace.root,
+                planned.write,
+                workspace.stat_cache,
+                workspace.copies,
+                are_known_to_differ=True,
+                progress=progress,
             )
             written += placed.written
             unchanged += planned.unchanged + placed.unchanged

@@ -197,6 +197,8 @@ def _store_files(
             _keep(entries, found, path, stored)
             if stored.looks is not None:
                 learned.append((seen.file, stored.looks, stored.digest))
+                workspace.copies.offer(seen.file, stored.digest, stored.looks)
+    workspace.copies.trim()
     workspace.stat_cache.remember(learned, read_ns)
     return entries, found
 

@@ -21,6 +21,7 @@ from mlvc.progress import SILENT, Progress
 from mlvc.repository.commit import Commit
 from mlvc.repository.repository import Repository
 from mlvc.runs import surroundings
+from mlvc.working_tree.raw_copies import RawCopies
 from mlvc.working_tree.stat_cache import StatCache
 from mlvc.workspace import configuration, locating
 from mlvc.workspace.locating import Location
@@ -52,6 +53,7 @@ class Workspace:
         """The project of the run that this process has active here: names without a project mean its artifacts."""
         self._who: str | None = None
         self._stat_cache: StatCache | None = None
+        self._copies: RawCopies | None = None
 
     # -- opening ----------------------------------------------------------------------------------------------------
 
@@ -139,6 +141,14 @@ class Workspace:
         if self._stat_cache is None:
             self._stat_cache = StatCache(self.repository.path / "cache" / "files.sqlite")
         return self._stat_cache
+
+    @property
+    def copies(self) -> RawCopies:
+        """Whole files to make working files from."""
+        if self._copies is None:
+            folder = self.repository.path / "cache" / "copies"
+            self._copies = RawCopies(folder, self.settings.copies, self.settings.copies_limit)
+        return self._copies
 
     @property
     def runs_folder(self) -> Path:

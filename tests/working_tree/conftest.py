@@ -77,16 +77,27 @@ class Tree:
 
 
 @pytest.fixture
-def tree(tmp_path, monkeypatch):
+def tree_at(monkeypatch):
+    """Makes a working tree in a folder that is not there yet, and goes there."""
     for name in list(os.environ):
         if name.startswith(("MLVC_", "WANDB_", "GIT_")):
             monkeypatch.delenv(name)
     for name, value in IDENTITY.items():
         monkeypatch.setenv(name, value)
-    root = tmp_path / "work"
-    root.mkdir()
-    monkeypatch.chdir(root)
-    subprocess.run(["git", "init", "-q", "-b", "main", "."], cwd=root, check=True)
-    made = Tree(root)
-    yield made
-    made.workspace.close()
+    made = []
+
+    def make(root: Path) -> Tree:
+        root.mkdir()
+        monkeypatch.chdir(root)
+        subprocess.run(["git", "init", "-q", "-b", "main", "."], cwd=root, check=True)
+        made.append(Tree(root))
+        return made[-1]
+
+    yield make
+    for tree in made:
+        tree.workspace.close()
+
+
+@pytest.fixture
+def tree(tmp_path, tree_at):
+    return tree_at(tmp_path / "work")

@@ -98,13 +98,17 @@ def gc_command(dry_run: bool, grace: float) -> None:
 
     workspace = context.workspace()
     done = caretaking.gc(workspace, grace_s=grace, dry_run=dry_run)
+    copies = caretaking.drop_copies(workspace, dry_run=dry_run)
     verb = "would free" if dry_run else "freed"
     lines = [f"{verb} {output.size(done.freed_bytes)} in {output.count(len(done.packs), 'pack')}; {done.kept_packs:,} stay"]
     if done.dead_bytes:
         lines.append(f"{output.size(done.dead_bytes)} of dead data stay in packs that hold living data too")
+    if copies:
+        lines.append(f"{verb} {output.size(copies)} of whole copies that no pin needs, less what they share with files")
     data = {
         "dry_run": dry_run,
         "freed_bytes": done.freed_bytes,
+        "copies_bytes": copies,
         "packs": len(done.packs),
         "kept_packs": done.kept_packs,
         "dead_bytes": done.dead_bytes,
@@ -131,7 +135,9 @@ def prune_command(dry_run: bool) -> None:
     """Free local data that the upstream holds and no pin, run or unpushed change needs; fetched again when wanted."""
     from mlvc.workspace import caretaking
 
-    done = caretaking.prune(context.workspace(), dry_run=dry_run)
+    workspace = context.workspace()
+    done = caretaking.prune(workspace, dry_run=dry_run)
+    caretaking.drop_copies(workspace, dry_run=dry_run)
     verb = "would drop data from" if dry_run else "dropped data from"
     _tell_rewrite(done, dry_run, f"{verb} {output.count(len(done.packs), 'pack')}")
 
@@ -170,6 +176,9 @@ def du_command() -> None:
         f"encoding saves {output.size(found.encoded)}"
     )
     lines.append(f"{output.size(found.packs)} in packs; 'mlvc gc' would free {output.size(plan.freed_bytes)}")
+    copies = workspace.copies.size_bytes()
+    if copies:
+        lines.append(f"{output.size(copies)} in whole copies for fast checkouts, less what they share with files")
     data = {
         "collections": [
             {
@@ -187,6 +196,7 @@ def du_command() -> None:
         "distinct_bytes": found.distinct,
         "stored_bytes": found.stored,
         "pack_bytes": found.packs,
+        "copies_bytes": copies,
         "freeable_bytes": plan.freed_bytes,
     }
     output.result(data, lines)
