@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import random
 import struct
+import sys
+import types
 import zipfile
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlvc.format import tensor_files
+from mlvc.format.tensor_files import torch_pickle
 from mlvc.objects import cutting
 
 
@@ -82,6 +87,99 @@ def test_storages_of_pytorch_archives_are_found_without_unpickling():
         archive.writestr("model/data/1", bytes(32))
         archive.writestr("model/version", b"3\n")
     assert [(t.name, t.size) for t in find(file.getvalue())] == [("model/data/0", 64), ("model/data/1", 32)]
+
+
+class Storage:
+    """A tensor's storage as `torch.save` sees it: a persistent id."""
+
+    def __init__(self, kind, key, count):
+        self.said = ("storage", kind, key, "cpu", count)
+
+
+class Tensor:
+    def __init__(self, storage, offset, shape, strides):
+        self.call = (storage, offset, shape, strides, False, {})
+
+
+@pytest.fixture
+def torch_archive(monkeypatch):
+    """Writes archives as torch.save does, with a stand-in for the names that torch's pickles hold."""
+    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
+    for name in ("FloatStorage", "BFloat16Storage"):
+        setattr(torch, name, type(name, (), {"__module__": "torch"}))
+
+    def _rebuild_tensor_v2(*_):
+        raise AssertionError("nothing that a pickle names may run")
+
+    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
+    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "torch._utils", utils)
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            return value.said if isinstance(value, Storage) else None
+
+        def reducer_override(self, value):
+            return (_rebuild_tensor_v2, value.call) if isinstance(value, Tensor) else NotImplemented
+
+    def write(build, members, order=b"little", protocol=2):
+        pickled, file = io.BytesIO(), io.BytesIO()
+        Pickler(pickled, protocol).dump(build(torch))
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("model/data.pkl", pickled.getvalue())
+            archive.writestr("model/byteorder", order)
+            for key, data in members.items():
+                archive.writestr(f"model/data/{key}", data)
+        return file.getvalue()
+
+    return write
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_tensors_of_pytorch_archives_are_named_by_the_pickle_which_is_not_run(torch_archive, protocol):
+    def build(torch):
+        weight = Tensor(Storage(torch.FloatStorage, "0", 6), 0, (2, 3), (3, 1))
+        bias = Tensor(Storage(torch.BFloat16Storage, "1", 4), 0, (4,), (1,))
+        return {"model": OrderedDict(weight=weight, bias=bias), "steps": 3, "history": [1.5, None, True, "x"]}
+
+    data = torch_archive(build, {"0": bytes(24), "1": bytes(8)}, protocol=protocol)
+    assert [(t.name, t.dtype, t.shape, t.size) for t in find(data)] == [
+        ("model.weight", "F32", (2, 3), 24),
+        ("model.bias", "BF16", (4,), 8),
+    ]
+
+
+def test_a_storage_that_tensors_share_has_the_name_of_the_first_and_a_flat_shape(torch_archive):
+    def build(torch):
+        shared = Storage(torch.FloatStorage, "0", 6)
+        return {"upper": Tensor(shared, 0, (3,), (1,)), "lower": Tensor(shared, 3, (3,), (1,)), "turned": Tensor(shared, 0, (2, 3), (1, 2))}
+
+    (only,) = find(torch_archive(build, {"0": bytes(24)}))
+    assert (only.name, only.shape) == ("upper", (6,))
+
+
+def test_what_the_pickle_says_counts_only_where_it_fits_the_archive(torch_archive):
+    def build(torch):
+        return {"w": Tensor(Storage(torch.FloatStorage, "0", 6), 0, (2, 3), (3, 1))}
+
+    assert [t.name for t in find(torch_archive(build, {"0": bytes(20)}))] == ["model/data/0"]
+    assert [t.name for t in find(torch_archive(build, {"0": bytes(24)}, order=b"big"))] == ["model/data/0"]
+
+
+def test_a_structure_that_holds_itself_many_times_over_ends(torch_archive):
+    def build(torch):
+        knot = {}
+        knot.update({f"k{n}": knot for n in range(50)}, w=Tensor(Storage(torch.FloatStorage, "0", 2), 0, (2,), (1,)))
+        return knot
+
+    assert [t.name for t in find(torch_archive(build, {"0": bytes(8)}))] == ["w"]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_in_place_of_a_pickle_do_no_harm(data):
+    assert isinstance(torch_pickle.tensors(data), dict)
+    assert isinstance(torch_pickle.tensors(b"\x80\x02" + data + b"."), dict)
 
 
 def test_gguf_tensors_plain_and_quantized():

@@ -11,7 +11,7 @@ from mlvc.format.tensor_files.layout import NotThisKindError, ReadAt, Tensor, ch
 _MAX_HEADER = 100_000_000
 """The format's own limit, in bytes."""
 
-_ELEMENTS = {
+ELEMENTS = {
     **{name: Element(width, is_float=True) for name, width in (("F64", 8), ("F32", 4), ("F16", 2), ("BF16", 2))},
     **{name: Element(1, is_float=True) for name in ("F8_E4M3", "F8_E5M2")},
     **{name: Element(width, is_float=False) for name, width in (("I64", 8), ("I32", 4), ("I16", 2), ("I8", 1))},
@@ -47,6 +47,6 @@ def _tensor(name: str, said: Any, data_start: int) -> Tensor:
         dtype, shape, (begin, end) = said["dtype"], said["shape"], said["data_offsets"]
         if not (isinstance(dtype, str) and isinstance(shape, list) and 0 <= begin <= end):
             raise ValueError("not as the format says")
-        return Tensor(name, dtype, tuple(shape), data_start + begin, end - begin, _ELEMENTS.get(dtype))
+        return Tensor(name, dtype, tuple(shape), data_start + begin, end - begin, ELEMENTS.get(dtype))
     except (KeyError, TypeError, ValueError) as error:
         raise NotThisKindError(f"the tensor {name!r} is malformed") from error

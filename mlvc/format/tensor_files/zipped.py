@@ -6,11 +6,14 @@ import io
 import re
 import struct
 import zipfile
+from math import prod
 
-from mlvc.format.tensor_files import npy
+from mlvc.format.tensor_files import npy, safetensors, torch_pickle
 from mlvc.format.tensor_files.layout import NotThisKindError, ReadAt, Tensor, checked
+from mlvc.format.tensor_files.torch_pickle import Named
 
 _STORAGE = re.compile(r"(?:[^/]+/)?data/[0-9]+\Z")
+_PICKLE = "/data.pkl"
 _LOCAL_HEADER = 30
 _MAX_MEMBERS = 1_000_000
 
@@ -26,33 +29,75 @@ def read(read_at: ReadAt, size: int) -> tuple[Tensor, ...]:
         raise NotThisKindError("its directory is malformed") from error
     if len(members) > _MAX_MEMBERS:
         raise NotThisKindError(f"{len(members):,} members")
+    plain = [member for member in members if _is_plain(member)]
+    said = _said_by_pickle(read_at, plain)
     found = []
-    for member in members:
-        is_plain = member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size
-        if is_plain and not member.flag_bits & 1:
-            tensor = _tensor(read_at, member)
-            if tensor is not None and tensor.size:
-                found.append(tensor)
+    for member in plain:
+        tensor = _tensor(read_at, member, said)
+        if tensor is not None and tensor.size:
+            found.append(tensor)
     if not found:
         raise NotThisKindError("it holds no tensors that are stored as they are")
     return checked(found, size)
 
 
-def _tensor(read_at: ReadAt, member: zipfile.ZipInfo) -> Tensor | None:
-    is_array = member.filename.endswith(".npy")
-    if not is_array and not _STORAGE.match(member.filename):
-        return None
+def _is_plain(member: zipfile.ZipInfo) -> bool:
+    is_stored = member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size
+    return is_stored and not member.flag_bits & 1
+
+
+def _said_by_pickle(read_at: ReadAt, members: list[zipfile.ZipInfo]) -> dict[str, Named]:
+    """Returns what the pickle of a PyTorch archive says of its storages, by the names of their members."""
+    by_name = {member.filename: member for member in members}
+    pickled = next((m for m in members if m.filename.endswith(_PICKLE) and m.file_size <= torch_pickle.MAX_SIZE), None)
+    if pickled is None:
+        return {}
+    folder = pickled.filename.removesuffix(_PICKLE.removeprefix("/"))
+    order = by_name.get(f"{folder}byteorder")
+    if order is not None and _content(read_at, order) != b"little":
+        return {}
+    said = torch_pickle.tensors(_content(read_at, pickled))
+    names: set[str] = set()
+    unique = {}
+    for key, one in said.items():
+        if one.name not in names:  # a key may be spelled like a way down
+            names.add(one.name)
+            unique[f"{folder}data/{key}"] = one
+    return unique
+
+
+def _content(read_at: ReadAt, member: zipfile.ZipInfo) -> bytes:
+    return read_at(_start(read_at, member), member.file_size)
+
+
+def _start(read_at: ReadAt, member: zipfile.ZipInfo) -> int:
+    """Returns where in the file a member's content begins."""
     header = read_at(member.header_offset, _LOCAL_HEADER)
     if len(header) != _LOCAL_HEADER or header[:4] != b"PK\x03\x04":
         raise NotThisKindError("a member is not where the directory says")
     name_size, extra_size = struct.unpack_from("<HH", header, 26)
-    start = member.header_offset + _LOCAL_HEADER + name_size + extra_size
+    return int(member.header_offset + _LOCAL_HEADER + name_size + extra_size)
+
+
+def _tensor(read_at: ReadAt, member: zipfile.ZipInfo, said: dict[str, Named]) -> Tensor | None:
+    is_array = member.filename.endswith(".npy")
+    if not is_array and not _STORAGE.match(member.filename):
+        return None
+    start = _start(read_at, member)
     if not is_array:
-        return Tensor(member.filename, "", (), start, member.file_size, None)
+        return _storage(member, start, said.get(member.filename))
     try:
         return npy.array(read_at, start, member.file_size, member.filename[: -len(".npy")])
     except NotThisKindError:
         return None  # objects, or records: bytes like any other
+
+
+def _storage(member: zipfile.ZipInfo, start: int, said: Named | None) -> Tensor:
+    """Returns a PyTorch storage as the pickle has it, or unnamed where that does not fit the member."""
+    element = safetensors.ELEMENTS.get(said.dtype) if said else None
+    if said is None or element is None or prod(said.shape) * element.width != member.file_size:
+        return Tensor(member.filename, "", (), start, member.file_size, None)
+    return Tensor(said.name, said.dtype, said.shape, start, member.file_size, element)
 
 
 class _File(io.RawIOBase):
