@@ -207,13 +207,19 @@ class Run:
         type: str | None = None,  # noqa: A002
         aliases: Sequence[str] | str | None = None,
         tags: Sequence[str] | str | None = None,
+        *,
+        base: str | Artifact | None = None,
     ) -> Artifact:
         """Logs an artifact, or a file or folder as one, as an output of this run.
+
+        New content is stored as differences to what it was derived from: `base` (a reference or an artifact), the version
+        before, or what the run has used.
 
         Returns:
             The artifact, logged.
 
         Raises:
+            CommError: there is no such base.
             ValueError: a path is neither file nor folder, a name breaks the rules, or the collection has another type.
         """
         artifact = artifact_or_path
@@ -222,6 +228,9 @@ class Run:
         if not artifact.is_draft():
             return artifact
         draft = artifact._draft(self._workspace, self.project, [*artifact.aliases, *as_list(aliases)], as_list(tags))
+        if base is not None:
+            derived_from = find_artifact(self._workspace, base) if isinstance(base, str) else base
+            draft.base = derived_from._require("use as a base").version
         published = self._active.publish(draft, f"run.log_artifact {artifact.name}")
         artifact._set_logged(Logged(self._workspace, draft.collection, published.member.version))
         self._tell(published)
@@ -278,12 +287,22 @@ class Run:
         self._active.use(logged.version, name, use_as or "")
         return artifact
 
-    def log_model(self, path: str, name: str | None = None, aliases: Sequence[str] | str | None = None) -> None:
-        """Logs a file or folder as an artifact of type `model`."""
-        self._log_model(path, name, aliases)
+    def log_model(
+        self,
+        path: str,
+        name: str | None = None,
+        aliases: Sequence[str] | str | None = None,
+        *,
+        base: str | Artifact | None = None,
+    ) -> None:
+        """Logs a file or folder as an artifact of type `model`; `base` as in `log_artifact`."""
+        self._log_model(path, name, aliases, base)
 
-    def _log_model(self, path: str, name: str | None, aliases: Sequence[str] | str | None) -> Artifact:
-        return self.log_artifact(path, name or f"run-{self.id}-{os.path.basename(os.fspath(path).rstrip('/'))}", "model", aliases)
+    def _log_model(
+        self, path: str, name: str | None, aliases: Sequence[str] | str | None, base: str | Artifact | None = None
+    ) -> Artifact:
+        name = name or f"run-{self.id}-{os.path.basename(os.fspath(path).rstrip('/'))}"
+        return self.log_artifact(path, name, "model", aliases, base=base)
 
     def use_model(self, name: str) -> str:
         """Records that this run uses a model, downloads it, and returns the file's path (of several: the folder's).

@@ -1,7 +1,9 @@
 """Artifacts through the Python API, as W&B scripts use them."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mlvc
@@ -138,3 +140,42 @@ def test_what_is_not_there_is_a_comm_error_with_near_names(folder):
         wandb.Api().artifact("dota:v0")
     assert caught.value.hint == "did you mean data?"
     assert not wandb.Api().artifact_exists("data:v9")
+
+
+def float_file(path, values):
+    """Writes bf16 numbers as a safetensors file."""
+    body = (values.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
+    header = json.dumps({"w": {"dtype": "BF16", "shape": [len(values)], "data_offsets": [0, len(body)]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + body)
+
+
+@pytest.fixture
+def fine_tunes(folder):
+    """A logged base `llama`, and files of which each is a little different."""
+    random = np.random.default_rng(0)
+    weights = random.normal(0, 0.02, 2_000_000)
+    float_file(folder / "llama.safetensors", weights)
+    for name in ("one", "two"):
+        float_file(folder / f"{name}.safetensors", weights + random.normal(0, 1e-4, len(weights)))
+    with wandb.init() as run:
+        run.log_model(str(folder / "llama.safetensors"), name="llama")
+
+    def new_bytes(name, uses=None, **more):
+        before = sum(p.stat().st_size for p in folder.rglob("*.pack"))
+        with wandb.init() as run:
+            if uses:
+                run.use_artifact(uses)
+            run.log_model(str(folder / f"{name}.safetensors"), name=name, **more)
+        return sum(p.stat().st_size for p in folder.rglob("*.pack")) - before
+
+    return new_bytes
+
+
+def test_a_fine_tune_by_a_run_that_only_used_its_base_costs_less_than_by_one_that_did_not(fine_tunes):
+    assert fine_tunes("one", uses="llama:latest") <= 0.75 * fine_tunes("two")
+
+
+def test_so_does_one_whose_base_is_named(fine_tunes):
+    assert fine_tunes("one", base="llama:v0") <= 0.75 * fine_tunes("two")
+    with pytest.raises(wandb.CommError), wandb.init() as run:
+        run.log_model("one.safetensors", base="nowhere:v0")
