@@ -30,6 +30,7 @@ HEADER = struct.Struct("<4scBBB16s")
 TRAILER = struct.Struct("<Q32s32s5s")
 _END = MAGIC + Kind.PACK.value
 TARGET_SIZE = 64 << 20
+TARGET_SLOTS = 1 << 16
 """A data pack is closed once it has this many bytes."""
 
 _NO_BASE = 0

@@ -9,6 +9,7 @@ that. At most `_AHEAD` tasks of some `cutting.WINDOW` bytes are under way. Tiny 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -93,7 +94,8 @@ class Ingest:
         self._store = store
         self._progress = progress
         self._writers: dict[PackClass, PackWriter] = {}
-        self._full: list[PackWriter] = []
+        self._full: deque[PackWriter] = deque()
+        self._named: deque[PackWriter] = deque()
         self._writing = Background(1)
         self._syncing = Background(_SYNCING)
         self._new: set[tuple[bytes, int]] = set()
@@ -263,7 +265,22 @@ class Ingest:
             self._writing.start(partial(writer.write, writer.place(fresh)))
             if writer.is_full:
                 self._full.append(self._writers.pop(PackClass.DATA))
-                self._writing.start(partial(self._syncing.start, writer.publish))
+                self._writing.start(partial(self._syncing.start, partial(self._publish, writer)))
+        while self._named:
+            self._index(self._named.popleft())
+
+    def _publish(self, writer: PackWriter) -> None:
+        """Gives a full pack its name, in a thread of its own."""
+        writer.publish()
+        self._named.append(writer)
+
+    def _index(self, writer: PackWriter) -> None:
+        """Hands a named pack's slots to the index, which from then on knows them; memory need not any more."""
+        self.brings.append(writer.name)
+        self._store.index.add(writer.name, writer.slots.values())
+        self._new.difference_update(writer.slots)
+        self._full.remove(writer)
+        writer.slots.clear()
 
     def _writer(self, pack_class: PackClass) -> PackWriter:
         if pack_class not in self._writers:
@@ -285,12 +302,10 @@ class Ingest:
         self._syncing.wait()
         for pack_class in (PackClass.DATA, PackClass.META):
             if pack_class in self._writers:
-                self._writers[pack_class].publish()
                 self._full.append(self._writers.pop(pack_class))
-        for writer in self._full:
-            self.brings.append(writer.name)
-            self._store.index.add(writer.name, writer.slots.values())
-        self._full.clear()
+                self._publish(self._full[-1])
+        while self._named:
+            self._index(self._named.popleft())
         for pack_class in PackClass:
             folder = self._store.backend.path(f"packs/{pack_class.folder}")
             if folder.is_dir():

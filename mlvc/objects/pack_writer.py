@@ -30,8 +30,8 @@ class PackWriter:
 
     @property
     def is_full(self) -> bool:
-        """Whether the pack has reached its target size."""
-        return self.size_bytes >= pack.TARGET_SIZE
+        """Whether the pack has reached its target size, or its slots begin to be many for memory."""
+        return self.size_bytes >= pack.TARGET_SIZE or len(self.slots) >= pack.TARGET_SLOTS
 
     def add(self, identifier: bytes, code: int, stored: bytes, size: int, base: bytes | None = None) -> None:
         """Appends one stored chunk or record.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +175,6 @@ def _store_files(
     """Stores what is not in the store yet; files that look unchanged since they were stored are not read."""
     entries: list[Entry] = []
     found: dict[FileDigest, RecordId] = {}
-    files: list[tuple[str, Seen]] = []
     for path, source in draft.files.items():
         match source:
             case ReferenceEntry():
@@ -186,21 +185,33 @@ def _store_files(
                     found[source.entry.digest] = source.recipe
             case bytes():
                 _keep(entries, found, path, commit.ingest.add_bytes(source))
-            case Seen():
-                files.append((path, source))
-            case Path():
-                files.append((path, Seen(str(source.absolute()), None)))
-    read_ns = now_ns()
     learned: list[tuple[str | Path, Looks, FileDigest]] = []
+    read_ns = now_ns()
     with bases.counterparts(workspace, draft) as counterparts:
-        for (path, seen), stored in zip(files, commit.ingest.add_files(files, counterparts), strict=True):
+        stored_files = commit.ingest.add_files(_on_disk(draft), counterparts)
+        for (path, seen), stored in zip(_on_disk(draft), stored_files, strict=True):
             _keep(entries, found, path, stored)
             if stored.looks is not None:
                 learned.append((seen.file, stored.looks, stored.digest))
                 workspace.copies.offer(seen.file, stored.digest, stored.looks)
-    workspace.copies.trim()
+            if len(learned) >= _LEARNED_AT_ONCE:
+                workspace.stat_cache.remember(learned, read_ns)
+                learned.clear()
     workspace.stat_cache.remember(learned, read_ns)
+    workspace.copies.trim()
     return entries, found
+
+
+_LEARNED_AT_ONCE = 1 << 15
+
+
+def _on_disk(draft: Draft) -> Iterator[tuple[str, Seen]]:
+    """Yields entry path and file of what is to be read."""
+    for path, source in draft.files.items():
+        if isinstance(source, Seen):
+            yield path, source
+        elif isinstance(source, Path):
+            yield path, Seen(str(source.absolute()), None)
 
 
 def _keep(entries: list[Entry], found: dict[FileDigest, RecordId], path: str, stored: StoredFile) -> None:
