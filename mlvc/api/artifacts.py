@@ -22,7 +22,7 @@ from mlvc.format.manifest import FileEntry
 from mlvc.objects.source_file import Seen
 from mlvc.working_tree import placing, scanning
 from mlvc.workspace import contents, publishing, registry
-from mlvc.workspace.publishing import Draft, KnownFile, Source
+from mlvc.workspace.draft import Draft, KnownFile, Source
 from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:

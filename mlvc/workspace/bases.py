@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.format.ids import VersionId
 from mlvc.format.manifest import FileEntry
 from mlvc.objects.counterparts import BaseFile, Counterparts
 from mlvc.workspace import contents
+from mlvc.workspace.draft import Draft
 from mlvc.workspace.workspace import Workspace
-
-if TYPE_CHECKING:
-    from mlvc.workspace.publishing import Draft
 
 _MOST_BASES = 8
 _LEAST_FILE = 64 << 10

@@ -21,7 +21,7 @@ from mlvc.working_tree.lock_file import Pin
 from mlvc.working_tree.status import FileChange
 from mlvc.workspace import contents, resolving
 from mlvc.workspace.contents import Contents
-from mlvc.workspace.publishing import KnownFile, Source
+from mlvc.workspace.draft import KnownFile, Source
 from mlvc.workspace.workspace import Workspace
 
 ADDED, REMOVED, MODIFIED = "added", "removed", "modified"

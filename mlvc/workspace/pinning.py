@@ -27,7 +27,8 @@ from mlvc.working_tree.stat_cache import now_ns
 from mlvc.workspace import comparing, configuration, contents, publishing, resolving, undoing
 from mlvc.workspace.comparing import TreeStatus
 from mlvc.workspace.contents import Contents
-from mlvc.workspace.publishing import Draft, Published
+from mlvc.workspace.draft import Draft
+from mlvc.workspace.publishing import Published
 from mlvc.workspace.workspace import Workspace
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from mlvc.errors import ConflictError
 from mlvc.fold.questions import Member, View
 from mlvc.format import manifest as manifests
 from mlvc.format import names, operations
 from mlvc.format import recipe as recipes
-from mlvc.format.ids import FileDigest, RecordId, RunId, TransactionId, VersionId
+from mlvc.format.ids import FileDigest, RecordId, TransactionId, VersionId
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
 from mlvc.format.operations import Collection, Edit, Move, Operation, Publish, TagAdd
 from mlvc.format.record import kind_of
@@ -21,6 +21,7 @@ from mlvc.objects.source_file import Looks, Seen
 from mlvc.repository.commit import Commit
 from mlvc.working_tree.stat_cache import now_ns
 from mlvc.workspace import bases, contents
+from mlvc.workspace.draft import Draft, KnownFile, Source
 from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,41 +30,6 @@ if TYPE_CHECKING:
 
 class TypeClashError(ConflictError, ValueError):
     """A collection holds artifacts of another type."""
-
-
-class KnownFile(Struct, frozen=True):
-    """A file whose content is in the store already, as another version lists it."""
-
-    entry: FileEntry
-    recipe: RecordId | None
-
-
-Source = Path | Seen | bytes | KnownFile | ReferenceEntry
-"""A file (one of many as it was seen, which takes less room than a path), content itself, or what is stored somewhere already."""
-
-
-class Draft(Struct):
-    """A version to be.
-
-    Attributes:
-        collection: as stored.
-        type: of the artifact.
-        files: entry path -> where its content comes from.
-        run: who makes it, or None for a person.
-        base: what it was derived from.
-        inputs: what the run has used so far; new content may be stored against theirs.
-    """
-
-    collection: str
-    type: str
-    files: dict[str, Source] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-    description: str = ""
-    aliases: Sequence[str] = ()
-    tags: Sequence[str] = ()
-    run: RunId | None = None
-    base: VersionId | None = None
-    inputs: Sequence[VersionId] = ()
 
 
 class Published(Struct, frozen=True):

@@ -21,7 +21,8 @@ from mlvc.runs import events, labels, live_run, made_up_names, surroundings
 from mlvc.runs.events import Recorded
 from mlvc.runs.live_run import Beginning, LiveRun, RunWriter
 from mlvc.workspace import publishing, registry, run_questions
-from mlvc.workspace.publishing import Draft, Published
+from mlvc.workspace.draft import Draft
+from mlvc.workspace.publishing import Published
 from mlvc.workspace.workspace import Workspace
 
 ALLOW, MUST, NEVER = "allow", "must", "never"

@@ -16,7 +16,7 @@ from mlvc.objects.source_file import Seen
 from mlvc.runs import events
 from mlvc.working_tree import scanning
 from mlvc.workspace import contents, publishing, resolving, run_questions, run_recording
-from mlvc.workspace.publishing import Draft, Source
+from mlvc.workspace.draft import Draft, Source
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.run_recording import ActiveRun
 from mlvc.workspace.workspace import Workspace

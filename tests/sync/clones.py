@@ -10,7 +10,7 @@ from mlvc.errors import RemoteError
 from mlvc.format.ids import VersionId
 from mlvc.sync.remote import Remote
 from mlvc.workspace import contents, exchanging, lazy_fetch, publishing
-from mlvc.workspace.publishing import Draft
+from mlvc.workspace.draft import Draft
 from mlvc.workspace.workspace import Workspace
 
 ENVIRONMENT = {"MLVC_USER": "Ada <ada@example.org>"}

@@ -8,7 +8,7 @@ from clones import clone, connected, opened
 from mlvc.format.record import CHUNK_CODE
 from mlvc.maintenance import checking
 from mlvc.workspace import caretaking, contents, exchanging, publishing, registry
-from mlvc.workspace.publishing import Draft
+from mlvc.workspace.draft import Draft
 
 COUNT = 700_000
 

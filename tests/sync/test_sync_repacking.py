@@ -10,7 +10,7 @@ from mlvc.errors import ConflictError, NotFoundError, UsageError
 from mlvc.format.pack import PackClass
 from mlvc.maintenance import repacking
 from mlvc.workspace import caretaking, exchanging, publishing, registry
-from mlvc.workspace.publishing import Draft
+from mlvc.workspace.draft import Draft
 
 
 def noise(seed: int, size: int = 300_000) -> bytes:

@@ -9,7 +9,7 @@ from mlvc.lineage import drawing
 from mlvc.working_tree import lock_file
 from mlvc.workspace import comparing, registry, run_recording, tracing
 from mlvc.workspace.comparing import EntryChange
-from mlvc.workspace.publishing import Draft
+from mlvc.workspace.draft import Draft
 
 
 def test_a_diff_names_paths_kinds_and_sizes(tree):
