@@ -22,7 +22,7 @@ from mlvc.format.manifest import FileEntry
 from mlvc.objects.source_file import Seen
 from mlvc.working_tree import placing, scanning
 from mlvc.workspace import contents, publishing, registry
-from mlvc.workspace.draft import Draft, KnownFile, Source
+from mlvc.workspace.draft import Draft, KnownFile, Source, Unread
 from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -505,6 +505,8 @@ def _identity(source: Source) -> tuple[str, int]:
             return digest(source).hex(), len(source)
         case KnownFile():
             return source.entry.digest.hex(), source.entry.size
+        case Unread():
+            return source.digest.hex(), os.stat(source.seen.file).st_size
         case _:
             return source.checksum, source.size
 

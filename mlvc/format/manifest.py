@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct, field
@@ -52,9 +53,32 @@ def build(entries: Iterable[Entry]) -> BuiltManifest:
         ValueError: a path stands twice.
     """
     ordered = sorted(entries, key=lambda entry: entry.path)  # code points sort as their UTF-8 does
-    entry_path.check_all([entry.path for entry in ordered])
-    table = sorted_blocks.build(TABLE, ((e.path.encode(), _to_wire(e)) for e in ordered), sum(e.size for e in ordered))
-    return BuiltManifest(ManifestId(table.id), table.records)
+    records: list[tuple[RecordId, bytes]] = []
+    identifier = write(ordered, sum(e.size for e in ordered), lambda *kept: records.append(kept))
+    return BuiltManifest(identifier, tuple(records))
+
+
+def write(entries: Iterable[Entry], total_size: int, keep: sorted_blocks.KeepRecord) -> ManifestId:
+    """Hands the records of a manifest to `keep`, blocks first, holding one at a time; returns the manifest's id.
+
+    Args:
+        entries: paths strictly ascending, by code point.
+        total_size: the sum of their sizes, in bytes.
+        keep: takes each record's id and bytes.
+
+    Raises:
+        InvalidNameError: a path breaks the rules of docs/format/names.md.
+        ValueError: paths do not ascend.
+    """
+    return ManifestId(sorted_blocks.write(TABLE, _checked_rows(entries), total_size, keep))
+
+
+def _checked_rows(entries: Iterable[Entry]) -> Iterator[tuple[bytes, Any]]:
+    waiting = iter(entries)
+    while some := list(islice(waiting, sorted_blocks.MAX_BLOCK_ENTRIES)):
+        entry_path.check_all([entry.path for entry in some])
+        for entry in some:
+            yield entry.path.encode(), _to_wire(entry)
 
 
 def _to_wire(entry: Entry) -> list[Any]:

@@ -26,6 +26,9 @@ _BOUNDARY_BYTE = 0
 ReadRecord = Callable[[RecordId], bytes]
 """Returns a bare record by id, already verified against that id."""
 
+KeepRecord = Callable[[RecordId, bytes], None]
+"""Takes a bare record with its id, to be stored."""
+
 
 class BlockReference(Struct, frozen=True):
     """One line of an index."""
@@ -76,13 +79,19 @@ def build(kind: TableKind, entries: Iterable[tuple[bytes, Any]], summary: Any) -
         summary: kept in the index as it is.
     """
     records: list[tuple[RecordId, bytes]] = []
+    identifier = write(kind, entries, summary, lambda *kept: records.append(kept))
+    return BuiltTable(identifier, tuple(records))
+
+
+def write(kind: TableKind, entries: Iterable[tuple[bytes, Any]], summary: Any, keep: KeepRecord) -> RecordId:
+    """Hands the records of a table to `keep`, blocks first, holding one at a time; returns the index's id. See `build`."""
     references: list[list[Any]] = []
     block: list[list[Any]] = []
 
     def close() -> None:
         data = record.frame(kind.block, canonical.encode(block))
         identifier = record.record_id(data)
-        records.append((identifier, data))
+        keep(identifier, data)
         references.append([identifier, block[0][0], len(block)])
         block.clear()
 
@@ -98,8 +107,8 @@ def build(kind: TableKind, entries: Iterable[tuple[bytes, Any]], summary: Any) -
         close()
     data = record.frame(kind.index, canonical.encode([references, summary]))
     identifier = record.record_id(data)
-    records.append((identifier, data))
-    return BuiltTable(identifier, tuple(records))
+    keep(identifier, data)
+    return identifier
 
 
 def parse_index(kind: TableKind, data: bytes) -> Index:

@@ -234,6 +234,10 @@ class Ingest:
             self._writer(PackClass.META).add(identifier, kind.code, chunk.encode(data), len(data))
         return identifier
 
+    def are_here(self, chunks: list[ChunkId]) -> set[bytes]:
+        """Returns those chunks that a local pack holds; from then on the commit leans on that pack."""
+        return self._known(list(chunks), CHUNK_CODE)
+
     # -- packs ------------------------------------------------------------------------------------------------------
 
     def _known(self, identifiers: list[bytes], code: int) -> set[bytes]:
@@ -286,6 +290,11 @@ class Ingest:
         if pack_class not in self._writers:
             self._writers[pack_class] = PackWriter(self._store.backend, pack_class)
         return self._writers[pack_class]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing had to be stored so far: all of it was here."""
+        return not (self._writers or self._full or self.brings)
 
     @property
     def leans(self) -> list[PackName]:

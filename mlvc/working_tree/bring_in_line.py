@@ -43,7 +43,8 @@ def plan(old: Iterable[Placement], new: Iterable[Placement], root: Path, cache: 
     """
     before: dict[str, FileDigest] = {str(p.target): p.entry.digest for p in old}
     wanted = list(new)
-    placing.refuse_collisions(root, wanted)
+    start = len(str(root).rstrip("/")) + 1
+    placing.refuse_collisions(root, [str(p.target)[start:] for p in wanted])
     write, blocked, remove = [], [], []
     for placement in wanted:
         current = placing.current_digest(placement.target, cache)

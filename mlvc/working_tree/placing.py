@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError, DamageError, Error, UsageError, local_file_error
@@ -45,7 +45,6 @@ class Placed(Struct):
     written: int = 0
     unchanged: int = 0
     bytes_written: int = 0
-    digests: list[tuple[str | Path, Looks, FileDigest]] = field(default_factory=list)
 
 
 def place(
@@ -62,28 +61,45 @@ def place(
     """Writes files that differ from what is wanted; leaves right ones untouched. Overwrites without asking.
 
     Args:
-        store: where content comes from; what is not local is fetched first, in one go.
+        store: where content comes from; what is not local is fetched first, for many files in one go.
         recipes: of the artifact.
         root: no file is written outside it, nor through a link below it.
-        placements: what to write where; targets lie below `root`.
+        placements: what to write where; targets lie below `root`, and `refuse_collisions` had nothing against them.
         cache: spares reading files that are right already; told about those written.
         copies: large files are made from them where that is faster; offered those written.
-        are_known_to_differ: write all of them; the caller has looked, and knows that no two collide.
+        are_known_to_differ: write all of them; the caller has looked.
         progress: hears of bytes written.
 
     Raises:
-        ConflictError: the disk takes two paths for one, or a link stands in the way.
+        ConflictError: a link stands in the way.
         NotFoundError: content is neither here nor within reach of a remote.
         LocalFileError: the disk refused. Files written before stay; no file is half-written.
     """
     done = Placed()
+    waiting = iter(placements)
+    while some := list(islice(waiting, _FILES_AT_ONCE)):
+        wanted = some if are_known_to_differ else [p for p in some if current_digest(p.target, cache) != p.entry.digest]
+        done.unchanged += len(some) - len(wanted)
+        _place(store, recipes, root, wanted, cache, copies, progress)
+        done.written += len(wanted)
+        done.bytes_written += sum(p.entry.size for p in wanted)
+    copies.trim()
+    return done
+
+
+_FILES_AT_ONCE = 1 << 14
+
+
+def _place(
+    store: ObjectStore,
+    recipes: RecipeIndex,
+    root: Path,
+    wanted: list[Placement],
+    cache: StatCache,
+    copies: RawCopies,
+    progress: Progress,
+) -> None:
     read_ns = now_ns()
-    wanted = list(placements)
-    if not are_known_to_differ:
-        differing = [p for p in wanted if current_digest(p.target, cache) != p.entry.digest]
-        done.unchanged = len(wanted) - len(differing)
-        wanted = differing
-        refuse_collisions(root, wanted)
     found = [_ToWrite(p, store.recipe(recipes, p.entry.digest, p.entry.size)) for p in wanted]
     chunks = list(dict.fromkeys(piece.chunk for item in found for piece in item.recipe.pieces))
     store.ensure((chunk, CHUNK_CODE) for chunk in chunks)
@@ -98,16 +114,13 @@ def place(
     large = [item for item in found if len(item.recipe.pieces) > 1]
     # Small files are written by one thread: several would wait for each other's folders in the kernel.
     name = os.path.basename(atomic_file.temporary_name(""))
+    learned: list[tuple[str | Path, Looks, FileDigest]] = []
     with ChunkReader(store, chunks) as reader:
         for number, item in enumerate(chain(small, large)):
             now = _write_file(item, f"{name}-{number}", reader, copies, progress)
-            done.written += 1
-            done.bytes_written += item.placement.entry.size
-            done.digests.append((item.placement.target, now, item.placement.entry.digest))
+            learned.append((item.placement.target, now, item.placement.entry.digest))
             copies.offer(item.placement.target, item.placement.entry.digest, now)
-    copies.trim()
-    cache.remember(done.digests, max(read_ns, now_ns()))
-    return done
+    cache.remember(learned, max(read_ns, now_ns()))
 
 
 class _ToWrite(Struct, frozen=True):
@@ -292,10 +305,14 @@ def _make_parents(root: Path, target: Path, known: set[Path]) -> None:
         known.add(folder)
 
 
-def refuse_collisions(root: Path, placements: list[Placement]) -> None:
-    """Raises ConflictError, before anything is written, for paths that this disk would write over each other."""
-    start = len(str(root).rstrip("/")) + 1
-    collisions = scanning.case_collisions([str(p.target)[start:] for p in placements])
+def refuse_collisions(root: Path, paths: Iterable[str]) -> None:
+    """Raises ConflictError, before anything is written, for paths that this disk would write over each other.
+
+    Args:
+        root: of what is to be written.
+        paths: below it.
+    """
+    collisions = scanning.case_collisions(paths)
     if collisions and is_case_insensitive(root):
         one, other = collisions[0]
         raise ConflictError(f"this disk cannot hold both '{one}' and '{other}': it does not tell letter case apart")

@@ -47,9 +47,9 @@ class StatCache:
         """Returns what `find` does, for many files in one go; those it knows nothing of are left out."""
         if len(files) < _MANY:
             return {file: known for file, looks in files.items() if (known := self.find(file, looks)) is not None}
-        folder = os.fsencode(os.path.commonpath(files)) + b"/"
+        names = [os.fsencode(file) for file in files]
         found = {}
-        for row in self._database.execute(_KNOWN_OF + "path >= ? AND path < ?", folder, folder[:-1] + b"0"):
+        for row in self._database.execute(_KNOWN_OF + "path BETWEEN ? AND ?", min(names), max(names)):
             file = os.fsdecode(row[-1])
             looks = files.get(file)
             known = None if looks is None else _fresh(row, looks)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from mlvc.errors import InvalidNameError, UsageError, local_file_error
 from mlvc.format import entry_path
-from mlvc.format.ids import FileDigest, VersionId, digest
+from mlvc.format.ids import FileDigest, VersionId
 from mlvc.format.manifest import FileEntry, Manifest
 from mlvc.objects.source_file import Looks, Seen, looks_of
 from mlvc.working_tree import placing, scanning
@@ -83,26 +84,47 @@ def compare(pin: Pin, manifest: Manifest, root: Path, cache: StatCache) -> Itera
     """
     top = target_of(pin, root)
     looked_ns = now_ns()
-    there = _files(pin, root)
-    look = look_of(pin.version, there.values()) if pin.entry == WHOLE else b""
-    if look and cache.looks_clean(top, look):
+    look = look_at(pin.version, (seen for _, seen in _scan(top, root))) if _is_folder(pin, top) else None
+    if look is not None and cache.looks_clean(top, look.digest):
         return
+    there = {seen.file: seen for _, seen in _scan(top, root)} if _is_folder(pin, top) else {}
     wanted = {str(p.target): p.entry for p in placements(pin, manifest, root)}
     changes = list(_compare(wanted, root, cache, there))
-    if look and not changes and len(there) == len(wanted):  # else a rule hides a pinned file from the look
-        cache.remember_clean(top, look, newest_ns(there.values()), looked_ns)
+    if look is not None and not changes and look.count == len(there) == len(wanted):  # else a rule hides a pinned file
+        cache.remember_clean(top, look.digest, look.newest_ns, looked_ns)
     yield from sorted(changes, key=lambda change: change.path)
 
 
-def look_of(version: VersionId, there: Collection[Seen]) -> bytes:
-    """Returns a digest of what a folder should hold, and of what each of its files looks like, in the order of a scan."""
-    files = os.fsencode("\0".join([seen.file for seen in there]))
-    return digest(b"\0".join((version, files, msgspec.msgpack.encode([seen.looks for seen in there]))))
+class Look(Struct, frozen=True):
+    """What a folder looks like.
+
+    Attributes:
+        digest: of what it should hold, and of every file's name and looks, in the order of a scan.
+        newest_ns: the latest time that a file bears; 0 for none.
+        count: of files.
+    """
+
+    digest: bytes
+    newest_ns: int
+    count: int
 
 
-def newest_ns(there: Iterable[Seen]) -> int:
-    """Returns the latest time that one of some files bears; 0 for none."""
-    return max((seen.looks.newest_ns for seen in there if seen.looks is not None), default=0)
+def look_at(version: VersionId, there: Iterable[Seen]) -> Look:
+    """Returns what a folder looks like that should hold a version; a scan's result is not held in memory."""
+    import blake3
+
+    proof = blake3.blake3(version)
+    newest_ns = count = 0
+    waiting = iter(there)
+    while some := list(islice(waiting, _AT_ONCE)):
+        proof.update(os.fsencode("\0".join([seen.file for seen in some])))
+        proof.update(msgspec.msgpack.encode([seen.looks for seen in some]))
+        newest_ns = max(newest_ns, *[seen.looks.newest_ns for seen in some if seen.looks is not None], 0)
+        count += len(some)
+    return Look(proof.digest(), newest_ns, count)
+
+
+_AT_ONCE = 1024
 
 
 def _compare(
@@ -133,13 +155,13 @@ def _relative(target: str, root: Path) -> str:
     return os.path.relpath(target, root)
 
 
-def _files(pin: Pin, root: Path) -> dict[str, Seen]:
-    """Returns the files below a pinned folder, by name, in the order of a scan; of a single pinned file, none."""
-    top = root / pin.path
-    if pin.entry != WHOLE or not top.is_dir():
-        return {}
-    rules = scanning.ignore_rules(scanning.folders_down_to(root, top))
-    return {seen.file: seen for _, seen in scanning.walk(top, rules)}
+def _is_folder(pin: Pin, top: Path) -> bool:
+    return pin.entry == WHOLE and top.is_dir()
+
+
+def _scan(top: Path, root: Path) -> Iterator[tuple[str, Seen]]:
+    """Yields the files below a pinned folder."""
+    return scanning.walk(top, scanning.ignore_rules(scanning.folders_down_to(root, top)))
 
 
 def _look(file: str) -> Seen | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -13,15 +11,14 @@ from msgspec import Struct
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.fold.questions import View
 from mlvc.format.ids import FileDigest, RecordId, VersionId
-from mlvc.format.manifest import FileEntry
-from mlvc.format.record import CHUNK_CODE
+from mlvc.format.manifest import Entry, FileEntry
 from mlvc.objects.source_file import Seen
-from mlvc.working_tree import placing, status
+from mlvc.working_tree import status
+from mlvc.working_tree.listing import Listing
 from mlvc.working_tree.lock_file import Pin
 from mlvc.working_tree.status import FileChange
 from mlvc.workspace import contents, resolving
-from mlvc.workspace.contents import Contents
-from mlvc.workspace.draft import KnownFile, Source
+from mlvc.workspace.draft import KnownFile, Source, Unread
 from mlvc.workspace.workspace import Workspace
 
 ADDED, REMOVED, MODIFIED = "added", "removed", "modified"
@@ -109,83 +106,66 @@ def is_known(view: View, version: VersionId) -> bool:
     return bool(view.publications(version, standing=False))
 
 
-def sources(
-    workspace: Workspace, view: View, latest: VersionId | None, earlier: Sequence[VersionId], there: Mapping[str, Seen]
-) -> tuple[dict[str, Source], bool]:
-    """Returns where the content of files comes from, and whether all of them are as in the latest version.
+class TreeFiles:
+    """A folder's files as sources of a draft; those that look as they did need not be read.
 
-    Reads only what looks changed since it was last read, and of that only what may turn out to be unchanged.
-
-    Args:
-        workspace: where to look.
-        view: of it.
-        latest: the version to compare with, or None when there is none.
-        earlier: others whose content need not be read again.
-        there: entry path -> file.
+    Iterating yields (entry path, source), by path. It looks into the store and the stat cache as it goes.
     """
-    held = {version: kept for version in (latest, *earlier) if version and (kept := _held(workspace, view, version))}
-    newest = held.get(latest) if latest else None
-    expected_at = newest.by_path if newest else {}
-    unchanged = newest is not None and newest.contents.manifest.count == len(there)
-    known = workspace.stat_cache.find_all({seen.file: seen.looks for seen in there.values() if seen.looks is not None})
-    found: dict[str, FileDigest] = {}
-    for path, seen in there.items():
-        digest, expected = known.get(seen.file), expected_at.get(path)
-        if digest is None and unchanged and expected is not None and _may_be(seen, expected):
-            digest = placing.current_digest(Path(seen.file), workspace.stat_cache)
-        if digest is not None:
-            found[path] = digest
-        unchanged = unchanged and expected is not None and digest == expected.digest
-    files: dict[str, Source] = dict(there)
-    for one in held.values():
-        here = _here(workspace, one, {digest for digest in found.values() if digest in one.by_digest})
-        for path, digest in found.items():
-            if digest in here:
-                files[path] = KnownFile(FileEntry(path, one.by_digest[digest].size, digest), here[digest])
-    return files, unchanged and all(isinstance(source, KnownFile) for source in files.values())
+
+    def __init__(self, workspace: Workspace, view: View, versions: Iterable[VersionId], there: Listing) -> None:
+        """Takes versions that may keep what is there, and what is there."""
+        self._workspace = workspace
+        self._there = there
+        self._held = [held for version in dict.fromkeys(versions) if (held := _held(workspace, view, version)) is not None]
+
+    def __iter__(self) -> Iterator[tuple[str, Source]]:
+        waiting = iter(self._there)
+        while some := list(islice(waiting, _AT_ONCE)):
+            known = self._workspace.stat_cache.find_all({seen.file: seen.looks for _, seen in some if seen.looks is not None})
+            for path, seen in some:
+                digest = known.get(seen.file)
+                yield path, seen if digest is None else self._source(path, seen, digest)
+
+    def _source(self, path: str, seen: Seen, digest: FileDigest) -> Source:
+        for held in self._held:
+            entry = held.at(path)
+            if held.is_whole and isinstance(entry, FileEntry) and entry.digest == digest:
+                return KnownFile(entry, held.recipes.get(digest))
+        recipe = next((held.recipes[digest] for held in self._held if digest in held.recipes), None)
+        return Unread(seen, digest, recipe)
 
 
-def _may_be(seen: Seen, expected: FileEntry) -> bool:
-    """Tells whether a file that looks changed is worth a read, because it may hold what it should after all."""
-    return seen.looks is not None and seen.looks.size == expected.size <= _WORTH_A_READ
+_AT_ONCE = 1024
 
 
-_WORTH_A_READ = 1 << 20
-"""Larger files that look changed are read once only, while they are stored."""
+class _Held:
+    """A version whose entries are asked for by path, ascending."""
 
+    def __init__(self, entries: Iterator[Entry], recipes: dict[FileDigest, RecordId], *, is_whole: bool) -> None:
+        self.recipes = recipes
+        self.is_whole = is_whole
+        self._entries = entries
+        self._next: Entry | None = None
+        self._advance()
 
-class _Held(Struct, frozen=True):
-    """A version and its files."""
+    def at(self, path: str) -> Entry | None:
+        """Returns the entry at a path, or None; paths asked for must ascend."""
+        while self._next is not None and self._next.path < path:
+            self._advance()
+        return self._next if self._next is not None and self._next.path == path else None
 
-    contents: Contents
-    by_path: dict[str, FileEntry]
-    by_digest: dict[FileDigest, FileEntry]
+    def _advance(self) -> None:
+        try:
+            self._next = next(self._entries, None)
+        except (DamageError, NotFoundError):
+            self._next = None  # what cannot be read keeps nothing: it is stored anew, which heals it
 
 
 def _held(workspace: Workspace, view: View, version: VersionId) -> _Held | None:
-    """Returns a version with its files; None when its records are damaged or not here: adding stores them anew."""
+    """Returns what a version keeps; None when its records are damaged or not here."""
     try:
         found = contents.of(workspace, view, version)
-        entries = [entry for entry in found.manifest if isinstance(entry, FileEntry)]
+        recipes = dict(found.recipes)
     except (DamageError, NotFoundError):
         return None
-    return _Held(found, {entry.path: entry for entry in entries}, {entry.digest: entry for entry in entries})
-
-
-def _here(workspace: Workspace, held: _Held, wanted: AbstractSet[FileDigest]) -> dict[FileDigest, RecordId | None]:
-    """Returns the recipes of those files whose content is here; what is damaged is not, so that adding it again heals it."""
-    objects = workspace.repository.objects
-    recipes: dict[FileDigest, RecordId] = {}
-    with suppress(DamageError, NotFoundError):
-        recipes = {digest: identifier for digest, identifier in held.contents.recipes if digest in wanted}
-    if objects.index.is_whole(held.contents.id):
-        return {digest: recipes.get(digest) for digest in wanted}
-    single = [digest for digest in wanted if digest not in recipes]
-    here = objects.index.find_any(single, CHUNK_CODE)
-    found: dict[FileDigest, RecordId | None] = {d: None for d in single if d in here or not held.by_digest[d].size}
-    for digest, identifier in recipes.items():
-        with suppress(DamageError, NotFoundError):
-            pieces = objects.recipe_by_id(identifier, digest, held.by_digest[digest].size).pieces
-            if len(objects.index.find_any([p.chunk for p in pieces], CHUNK_CODE)) == len({p.chunk for p in pieces}):
-                found[digest] = identifier
-    return found
+    return _Held(iter(found.manifest), recipes, is_whole=workspace.repository.objects.index.is_whole(found.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
@@ -67,14 +68,18 @@ def write_out(
         prefix: only entries whose path begins with this.
         as_file: write the only entry to this path instead.
     """
-    entries = [e for e in contents.manifest if isinstance(e, FileEntry) and e.path.startswith(prefix)]
+    def entries() -> Iterator[FileEntry]:
+        return (e for e in contents.manifest if isinstance(e, FileEntry) and e.path.startswith(prefix))
+
     if as_file is not None:
-        if len(entries) != 1:
-            raise UsageError(f"{as_file} is to be a file, but the artifact holds {len(entries)} files", hint="name a folder")
-        placements = [Placement(entries[0], as_file)]
+        only = list(islice(entries(), 2))
+        if len(only) != 1:
+            raise UsageError(f"{as_file} is to be a file, but the artifact holds several or none", hint="name a folder")
+        placements = iter([Placement(only[0], as_file)])
     else:
-        placements = [Placement(e, placing.checked_target(folder, e.path)) for e in entries]
-    total = sum(e.size for e in entries)
+        placing.refuse_collisions(folder, [e.path for e in entries()])
+        placements = (Placement(e, placing.checked_target(folder, e.path)) for e in entries())
+    total = sum(e.size for e in entries()) if prefix else contents.manifest.size_bytes
     workspace.progress.start("write files", total)
     with workspace.progress:
         return placing.place(

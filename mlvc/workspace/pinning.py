@@ -22,6 +22,7 @@ from mlvc.runs import live_run
 from mlvc.working_tree import bring_in_line, lock_file, placing, scanning
 from mlvc.working_tree import status as tree_status
 from mlvc.working_tree.bring_in_line import CheckoutPlan
+from mlvc.working_tree.listing import Listing
 from mlvc.working_tree.lock_file import WHOLE, Pin, Pins
 from mlvc.working_tree.stat_cache import now_ns
 from mlvc.workspace import comparing, configuration, contents, publishing, resolving, undoing
@@ -90,26 +91,28 @@ def add(
     pinned = pins.get(relative)
     collection = _collection(workspace, view, pinned, absolute, name)
     known = view.collection(collection)
-    type_name = type or (known.type if known and known.types else publishing.type_for_entries(there))
+    type_name = type or (known.type if known and known.types else publishing.type_for_entries(there.paths))
     names.check_type(type_name, names.split_collection(collection)[1])
-    draft = Draft(collection, type_name, {}, dict(metadata or {}), description, aliases, tags)
-    publishing.check_type(view, draft)
-    warnings = tuple(_warnings(workspace, pins, relative, collection, there))
     latest = view.latest(collection)
-    earlier = [pinned.version] if pinned else []
-    draft.files, is_unchanged = comparing.sources(workspace, view, latest.version if latest else None, earlier, there)
-    entry = WHOLE if is_folder else next(iter(there))
-    if latest is not None and is_unchanged and _says_nothing_new(workspace, view, latest, draft):
-        pin = Pin(relative, latest.version, collection, entry)
-        _repin(workspace, pin)
-        return Added(pin, latest, None, type_name, warnings)
+    earlier = [version for version in (latest and latest.version, pinned and pinned.version) if version]
+    files = comparing.TreeFiles(workspace, view, earlier, there)
+    draft = Draft(collection, type_name, files, dict(metadata or {}), description, aliases, tags)
+    publishing.check_type(view, draft)
+    warnings = tuple(_warnings(workspace, pins, relative, collection, there.paths))
+    entry = WHOLE if is_folder else there.paths[0]
     draft.base = base or (pinned.version if pinned else None)
-    published = publishing.publish(workspace, draft, command)
+    same = latest if latest is not None and _says_nothing_new(workspace, view, latest, draft) else None
+    published = publishing.publish_unless(workspace, draft, command, same.version if same else None)
+    if published is None:
+        assert same is not None, "else it would have been published"
+        pin = Pin(relative, same.version, collection, entry)
+        _repin(workspace, pin)
+        return Added(pin, same, None, type_name, warnings)
     pin = Pin(relative, published.member.version, collection, entry)
     _repin(workspace, pin, published.transaction)
     if is_folder:
-        look = tree_status.look_of(pin.version, there.values())
-        workspace.stat_cache.remember_clean(absolute, look, tree_status.newest_ns(there.values()), looked_ns)
+        look = tree_status.look_at(pin.version, (seen for _, seen in there))
+        workspace.stat_cache.remember_clean(absolute, look.digest, look.newest_ns, looked_ns)
     return Added(pin, published.member, published, type_name, warnings)
 
 
@@ -141,16 +144,17 @@ def _refuse_tracked(workspace: Workspace, absolute: Path, typed: Path) -> None:
         )
 
 
-def _entries(absolute: Path, root: Path, *, is_folder: bool) -> dict[str, Seen]:
-    """Returns the files to be added, by entry path; refuses what no artifact can hold."""
+def _entries(absolute: Path, root: Path, *, is_folder: bool) -> Listing:
+    """Returns the files to be added; refuses what no artifact can hold."""
     if not is_folder:
-        looks = source_file.regular_file(absolute)
-        return {entry_path.check(entry_path.normalise(absolute.name)): Seen(str(absolute), looks)}
-    found = dict(scanning.walk(absolute, scanning.ignore_rules(scanning.folders_down_to(root, absolute))))
+        path = entry_path.check(entry_path.normalise(absolute.name))
+        return Listing(str(absolute.parent), [(path, Seen(str(absolute), source_file.regular_file(absolute)))])
+    rules = scanning.ignore_rules(scanning.folders_down_to(root, absolute))
+    found = Listing(str(absolute), scanning.walk(absolute, rules))
     if not found:
         raise UsageError(f"{absolute} holds no files", hint="empty folders are not kept, nor is what .mlvcignore names")
-    entry_path.check_all(list(found))
-    for seen in found.values():
+    entry_path.check_all(found.paths)
+    for _, seen in found:
         if seen.looks is None:
             source_file.regular_file(seen.file)  # says why it cannot be read
     return found

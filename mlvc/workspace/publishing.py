@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,16 @@ from mlvc.format import manifest as manifests
 from mlvc.format import names, operations
 from mlvc.format import recipe as recipes
 from mlvc.format.ids import FileDigest, RecordId, TransactionId, VersionId
-from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
+from mlvc.format.manifest import Entry, FileEntry
 from mlvc.format.operations import Collection, Edit, Move, Operation, Publish, TagAdd
 from mlvc.format.record import kind_of
-from mlvc.objects.source_file import Looks, Seen
 from mlvc.repository.commit import Commit
-from mlvc.working_tree.stat_cache import now_ns
-from mlvc.workspace import bases, contents
+from mlvc.workspace import contents, storing
 from mlvc.workspace.draft import Draft, KnownFile, Source
 from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mlvc.objects.ingest import StoredFile
+    pass
 
 
 class TypeClashError(ConflictError, ValueError):
@@ -55,7 +54,7 @@ Extra = Callable[[Commit, View], Sequence[Operation]]
 """Gives operations that go before the publication in the same transaction, such as the run's head."""
 
 
-_MODEL_SUFFIXES = frozenset((".pt", ".safetensors", ".h5", ".keras", ".gguf", ".onnx"))
+_MODEL_SUFFIXES = (".pt", ".safetensors", ".h5", ".keras", ".gguf", ".onnx")
 
 
 def type_for(path: Path) -> str:
@@ -65,7 +64,7 @@ def type_for(path: Path) -> str:
 
 def type_for_entries(paths: Iterable[str]) -> str:
     """Returns `model` when one of an artifact's files has a model's suffix, else `dataset`."""
-    return "model" if any(type_for(Path(path)) == "model" for path in paths) else "dataset"
+    return "model" if any(path.lower().endswith(_MODEL_SUFFIXES) for path in paths) else "dataset"
 
 
 def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra | None = None) -> Published:
@@ -75,6 +74,15 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
         TypeClashError: the collection holds another type.
         UsageError, LocalFileError: a file cannot be stored.
     """
+    published = publish_unless(workspace, draft, command, None, before=before)
+    assert published is not None, "nothing keeps it from being published"
+    return published
+
+
+def publish_unless(
+    workspace: Workspace, draft: Draft, command: str, same: VersionId | None, *, before: Extra | None = None
+) -> Published | None:
+    """Does what `publish` does, unless the draft's files turn out to be those of the version `same`, all in the store: then None."""
     check_type(workspace.repository.view(), draft)
     aliases = [names.check_alias(a) for a in dict.fromkeys(draft.aliases) if a != names.LATEST]
     version: VersionId | None = None
@@ -82,14 +90,14 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
     objects = workspace.repository.objects
     with workspace.committing(command) as commit:
         losses = objects.index.losses()
-        entries, found = _store_files(workspace, commit, draft)
-        built = manifests.build(entries)
-        for _, data in built.records:
-            commit.ingest.add_record(kind_of(data, "a manifest"), data)
-        index = _store_recipes(commit, found)
-        commit.need("artifact", built.id, index)
+        stored = storing.store_files(workspace, commit, draft)
+        manifest = manifests.write(stored.entries(), stored.size_bytes, partial(_keep_record, commit, "a manifest"))
+        version = operations.version_id(draft.collection, manifest)
+        if version == same and commit.ingest.is_empty:
+            return None
+        index = _store_recipes(commit, stored.recipes)
+        commit.need("artifact", manifest, index)
         metadata = commit.store_map(draft.metadata)
-        version = operations.version_id(draft.collection, built.id)
 
         def build(view: View) -> list[Operation]:
             nonlocal was_known
@@ -101,7 +109,7 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
             deletes = view.deletes_to_name(version)
             said.append(
                 Publish(
-                    draft.collection, built.id, index, draft.run, metadata, draft.description, draft.base, deletes
+                    draft.collection, manifest, index, draft.run, metadata, draft.description, draft.base, deletes
                 )
             )
             if was_known and draft.run is None and (metadata or draft.description):
@@ -116,12 +124,11 @@ def publish(workspace: Workspace, draft: Draft, command: str, *, before: Extra |
             return said
 
         commit.say_with(build)
-    objects.index.remember_whole(contents.contents_id(built.id, index), losses)
+    objects.index.remember_whole(contents.contents_id(manifest, index), losses)
     member = workspace.repository.view().member(draft.collection, version)
     assert member is not None, "it was published a moment ago"
     assert commit.written is not None, "the block ended well"
-    size = sum(entry.size for entry in entries)
-    return Published(member, not was_known, len(entries), size, commit.written.new_bytes, commit.written.transaction)
+    return Published(member, not was_known, len(stored), stored.size_bytes, commit.written.new_bytes, commit.written.transaction)
 
 
 def check_type(view: View, draft: Draft) -> None:
@@ -135,65 +142,18 @@ def check_type(view: View, draft: Draft) -> None:
         )
 
 
-def _store_files(
-    workspace: Workspace, commit: Commit, draft: Draft
-) -> tuple[list[Entry], dict[FileDigest, RecordId]]:
-    """Stores what is not in the store yet; files that look unchanged since they were stored are not read."""
-    entries: list[Entry] = []
-    found: dict[FileDigest, RecordId] = {}
-    for path, source in draft.files.items():
-        match source:
-            case ReferenceEntry():
-                entries.append(source)
-            case KnownFile():
-                entries.append(source.entry)
-                if source.recipe is not None:
-                    found[source.entry.digest] = source.recipe
-            case bytes():
-                _keep(entries, found, path, commit.ingest.add_bytes(source))
-    learned: list[tuple[str | Path, Looks, FileDigest]] = []
-    read_ns = now_ns()
-    with bases.counterparts(workspace, draft) as counterparts:
-        stored_files = commit.ingest.add_files(_on_disk(draft), counterparts)
-        for (path, seen), stored in zip(_on_disk(draft), stored_files, strict=True):
-            _keep(entries, found, path, stored)
-            if stored.looks is not None:
-                learned.append((seen.file, stored.looks, stored.digest))
-                workspace.copies.offer(seen.file, stored.digest, stored.looks)
-            if len(learned) >= _LEARNED_AT_ONCE:
-                workspace.stat_cache.remember(learned, read_ns)
-                learned.clear()
-    workspace.stat_cache.remember(learned, read_ns)
-    workspace.copies.trim()
-    return entries, found
-
-
-_LEARNED_AT_ONCE = 1 << 15
-
-
-def _on_disk(draft: Draft) -> Iterator[tuple[str, Seen]]:
-    """Yields entry path and file of what is to be read."""
-    for path, source in draft.files.items():
-        if isinstance(source, Seen):
-            yield path, source
-        elif isinstance(source, Path):
-            yield path, Seen(str(source.absolute()), None)
-
-
-def _keep(entries: list[Entry], found: dict[FileDigest, RecordId], path: str, stored: StoredFile) -> None:
-    entries.append(FileEntry(path, stored.size, stored.digest))
-    if stored.recipe is not None:
-        found[stored.digest] = stored.recipe
-
-
 def _store_recipes(commit: Commit, found: dict[FileDigest, RecordId]) -> RecordId | None:
     """Stores the version's recipe index; None when every file is a single chunk."""
     if not found:
         return None
     table = recipes.build_index(found)
-    for _, data in table.records:
-        commit.ingest.add_record(kind_of(data, "a recipe list"), data)
+    for identifier, data in table.records:
+        _keep_record(commit, "a recipe list", identifier, data)
     return table.id
+
+
+def _keep_record(commit: Commit, noun: str, _: RecordId, data: bytes) -> None:
+    commit.ingest.add_record(kind_of(data, noun), data)
 
 
 def known_files(entries: Iterable[Entry], index: recipes.RecipeIndex) -> dict[str, Source]:
