@@ -11,7 +11,7 @@ _KEPT = 256 << 20
 def keep_what_is_freed() -> None:
     """Makes the C library keep freed memory for the next use, where it has a say (glibc's `mallopt`, see mallopt(3)).
 
-    Bulk work takes and frees pieces of half a megabyte by the thousand, which glibc would hand back to the kernel each time,
+    Bulk work takes and frees pieces of up to a megabyte by the thousand, which glibc would hand back to the kernel each time,
     only to have every page of the next one zeroed: that was a fourth of the time of a checkout. It is the command line's
     choice; a training process that imports mlvc keeps its own.
     """

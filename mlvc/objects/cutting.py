@@ -29,7 +29,7 @@ _NORMALISATION: Final = 1
 WINDOW = 4 << 20
 """How much of a file is read and cut at a time, in bytes."""
 
-PIECE = 512 << 10
+PIECE = 1 << 20
 """Pieces of tensors, in bytes: fits a core's cache while it is rearranged, and is whole elements of every type."""
 
 _SMALL_TENSOR = 64 << 10
