@@ -118,7 +118,7 @@ def _apply(view: Overlay, identifier: TransactionId, decoded: Transaction, signe
     counters = _counters(view)
     position = counters["positions"]
     view.put(key("counters"), {**counters, "positions": position + 1})
-    record = {"position": position, "undone": False, "touches": _touches(decoded.operations)}
+    record = {"position": position, "undone": False, "touches": _touches(decoded.operations), "operations": len(decoded.operations)}
     record |= {"who": decoded.who, "when": decoded.when_ms, "command": decoded.command, "arrival": arrival}
     view.put(key("tx", identifier), record)
     view.put(key("order", position), identifier)

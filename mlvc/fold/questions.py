@@ -97,7 +97,7 @@ class Conflict(Struct, frozen=True):
 
 
 class TransactionView(Struct, frozen=True):
-    """A folded transaction."""
+    """A folded transaction; `is_empty` when it only joins heads."""
 
     id: TransactionId
     position: int
@@ -106,6 +106,7 @@ class TransactionView(Struct, frozen=True):
     command: str
     is_undone: bool
     arrival: int
+    is_empty: bool
 
 
 class View(Struct, frozen=True):
@@ -327,6 +328,7 @@ class View(Struct, frozen=True):
             found["command"],
             found["undone"],
             found["arrival"],
+            found["operations"] == 0,
         )
 
     def transactions(self) -> Iterator[TransactionView]:

@@ -49,7 +49,7 @@ def undo(workspace: Workspace, which: str | None, command: str, *, force: bool =
 
 def _find(view: View, which: str | None) -> TransactionView:
     if which is None:
-        found = next((t for t in view.transactions() if not t.is_undone and not _is_undo(view, t.id)), None)
+        found = next((t for t in view.transactions() if not (t.is_undone or t.is_empty or _is_undo(view, t.id))), None)
         if found is None:
             raise NotFoundError("there is nothing to undo", hint="'mlvc oplog' lists what was done")
         return found

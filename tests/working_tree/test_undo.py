@@ -3,6 +3,8 @@
 import pytest
 
 from mlvc.errors import ConflictError, NotFoundError
+from mlvc.format.transaction import Transaction
+from mlvc.repository.commit import make_envelope
 from mlvc.workspace import exchanging, pinning, registry, undoing
 
 
@@ -98,6 +100,14 @@ def test_a_change_that_is_no_add_is_undone_without_pins(tree):
 
     assert tree.undo().pins_restored == ()
     assert list(tree.view.aliases("demo/x")) == ["latest"]
+
+
+def test_a_transaction_that_only_joins_heads_is_nothing_to_undo(tree):
+    tree.version("x.csv", "a")
+    heads = tree.view.heads()
+    tree.workspace.repository.record([make_envelope(Transaction(b"n" * 16, "Ada", 0, "join heads", heads, ()))])
+
+    assert tree.undo().transaction.command == "mlvc add x.csv"
 
 
 def test_an_undo_is_known_by_what_it_says_not_by_its_command(tree):
