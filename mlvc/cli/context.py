@@ -18,7 +18,7 @@ def workspace() -> Workspace:
     """Opens the workspace of the current folder; closed when the command ends."""
     from mlvc.workspace import opening
 
-    found = opening.find(Path.cwd(), os.environ)
+    found = opening.find(Path.cwd(), os.environ, may_fork=False)
     found.progress = progress_bar.for_terminal()
     click.get_current_context().call_on_close(found.close)
     return found

@@ -32,6 +32,8 @@ _VERBS = {
     | {"gc": "caring", "prune": "caring", "repack": "caring", "completion": "starting"},
 }
 _MODULES = {verb: module for verbs in _VERBS.values() for verb, module in verbs.items()}
+_HIDDEN = {"fetch-apart": "exchange"}
+"""What mlvc says to itself."""
 
 _BULK_VERBS = frozenset(("add", "checkout", "clone", "fetch", "fsck", "get", "pull", "push", "repack"))
 
@@ -60,10 +62,11 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Returns a verb's command, or None."""
-        if cmd_name not in _MODULES:
+        found_in = {**_MODULES, **_HIDDEN}.get(cmd_name)
+        if found_in is None:
             return None
-        module = import_module(f"mlvc.cli.commands.{_MODULES[cmd_name]}")
-        found: click.Command = getattr(module, f"{cmd_name}_command")
+        module = import_module(f"mlvc.cli.commands.{found_in}")
+        found: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return found
 
     def resolve_command(
@@ -71,7 +74,7 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Finds the verb; known words of other tools are answered with the right one."""
         word = args[0]
-        if word not in _MODULES and not word.startswith("-"):
+        if word not in _MODULES and word not in _HIDDEN and not word.startswith("-"):
             if word in _OTHER_WORDS:
                 raise click.UsageError(f"'{word}' is no mlvc command: {_OTHER_WORDS[word]}")
             import difflib

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+from mlvc.backend import clouds
 from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
 from mlvc.backend.remote_folder import failing_as_remote
@@ -19,7 +20,7 @@ from mlvc.repository.locks import StoreLocks
 from mlvc.repository.store_record import StoreRecord
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
-_SCHEMES_TO_COME = ("s3", "gs", "az", "ssh", "git", "http", "https", "memory")
+_SCHEMES_TO_COME = ("ssh", "git", "http", "https", "memory")
 
 
 class Remote:
@@ -98,11 +99,17 @@ def scheme_of(url: str) -> str:
 def check_scheme(url: str) -> None:
     """Raises UnsupportedError for a URL that this mlvc cannot open."""
     scheme = scheme_of(url)
-    if scheme == "file":
+    if scheme == "file" or scheme in clouds.SCHEMES:
         return
+    hint = "use a bucket, as in s3://bucket/prefix, or a folder: /mnt/nas/x"
     if scheme in _SCHEMES_TO_COME or "+" in scheme:
-        raise UnsupportedError(f"remotes at '{scheme}://' are not supported by this version", hint="use a folder: /mnt/nas/x")
-    raise UnsupportedError(f"'{scheme}' is no kind of remote that mlvc knows", hint="use a folder: /mnt/nas/x")
+        raise UnsupportedError(f"remotes at '{scheme}://' are not supported by this version", hint=hint)
+    raise UnsupportedError(f"'{scheme}' is no kind of remote that mlvc knows", hint=hint)
+
+
+def is_cloud(url: str) -> bool:
+    """Tells whether a URL names a bucket."""
+    return scheme_of(url) in clouds.SCHEMES
 
 
 def local_folder(url: str) -> Path:

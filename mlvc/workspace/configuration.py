@@ -15,19 +15,26 @@ from mlvc.working_tree import raw_copies
 FILE_NAME = "mlvc.toml"
 
 
+class RemoteSettings(Struct, frozen=True):
+    """What `mlvc.toml` says of a remote: its URL, and options such as `endpoint`; no secrets."""
+
+    url: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
 class Settings(Struct, frozen=True):
     """What `mlvc.toml` says.
 
     Attributes:
         project: or None.
-        remotes: name -> URL, in the order of the file.
+        remotes: by name, in the order of the file.
         upstream: the remote that push and pull mean, or None.
         copies: when to keep whole files beside the packs: `auto`, `always` or `never`.
         copies_limit: the most bytes those may have.
     """
 
     project: str | None = None
-    remotes: dict[str, str] = field(default_factory=dict)
+    remotes: dict[str, RemoteSettings] = field(default_factory=dict)
     upstream: str | None = None
     copies: str = raw_copies.AUTO
     copies_limit: int = raw_copies.DEFAULT_LIMIT
@@ -37,7 +44,10 @@ def read(root: Path) -> Settings:
     """Returns the settings of a working tree; UsageError when the file cannot be understood."""
     values = read_raw(root)
     try:
-        remotes = {str(name): str(remote["url"]) for name, remote in values.get("remotes", {}).items()}
+        remotes = {
+            str(name): RemoteSettings(str(remote["url"]), {str(k): str(v) for k, v in remote.items() if k != "url"})
+            for name, remote in values.get("remotes", {}).items()
+        }
         project = values.get("project")
         upstream = values.get("upstream")
     except (AttributeError, KeyError, TypeError) as error:

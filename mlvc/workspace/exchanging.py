@@ -10,6 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from mlvc import atomic_file
+from mlvc.backend import clouds
+from mlvc.backend.interface import Backend
 from mlvc.backend.remote_folder import RemoteFolder
 from mlvc.errors import RemoteError, UsageError
 from mlvc.fold.questions import Publication
@@ -20,9 +22,10 @@ from mlvc.repository.repository import Repository
 from mlvc.sync import fetching, pulling, pushing
 from mlvc.sync.pulling import Pulled
 from mlvc.sync.pushing import Pushed, PushPlan
-from mlvc.sync.remote import check_scheme, local_folder
+from mlvc.sync.remote import check_scheme, is_cloud, local_folder
 from mlvc.working_tree import lock_file
-from mlvc.workspace import configuration, contents, lazy_fetch, locating, resolving
+from mlvc.workspace import configuration, contents, lazy_fetch, locating, resolving, trust
+from mlvc.workspace.configuration import RemoteSettings
 from mlvc.workspace.locating import Location
 from mlvc.workspace.remotes import (
     AddedRemote,
@@ -33,8 +36,9 @@ from mlvc.workspace.remotes import (
     opened,
     remotes,
     remove_remote,
+    trust_remote,
 )
-from mlvc.workspace.workspace import Workspace
+from mlvc.workspace.workspace import Workspace, own_environment
 
 __all__ = [
     "AddedRemote",
@@ -53,6 +57,7 @@ __all__ = [
     "push_plan",
     "remotes",
     "remove_remote",
+    "trust_remote",
 ]
 
 CLONED_FROM = "origin"
@@ -69,7 +74,7 @@ def push(workspace: Workspace, name: str | None = None) -> Pushed:
     """Sends what is pending to a remote; errors as `pushing.push`."""
     with opened(workspace, name) as remote:
         folder = local_folder(remote.url)
-        if not folder.parent.is_dir():
+        if not is_cloud(remote.url) and not folder.parent.is_dir():
             raise RemoteError(
                 f"the folder {folder} of the remote '{remote.name}' cannot be reached", hint="is its disk mounted?"
             )
@@ -122,42 +127,59 @@ def _need_of(said: Publication) -> Need:
 # -- cloning --------------------------------------------------------------------------------------------------------
 
 
-def clone(source: str, dest: Path | None = None, environment: Mapping[str, str] | None = None) -> tuple[Workspace, Pulled]:
-    """Makes a repository of what a folder's store holds: names, history and run records; data comes when it is wanted.
+def clone(
+    source: str,
+    dest: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> tuple[Workspace, Pulled]:
+    """Makes a repository of what a store elsewhere holds: names, history and run records; data comes when it is wanted.
 
     Of a Git checkout, only the mlvc store is cloned. All or nothing: after a failure, `dest` is as it was.
 
     Args:
-        source: a store's folder, or a repository that holds one; it becomes the remote `origin`.
+        source: a store's bucket or folder, or a repository that holds one; it becomes the remote `origin`.
         dest: a new or empty folder; by default named after the source, in the current folder.
         environment: the variables of this process, or of a test.
+        options: of a bucket, see `clouds.OPTIONS`.
 
     Raises:
         UsageError: `dest` holds something.
         RemoteError: there is no store at `source`.
     """
     check_scheme(source)
-    folder = Path(os.path.abspath(local_folder(source).expanduser()))
-    store = RemoteFolder(locating.store_within(folder))
+    known = own_environment(environment)
+    store: Backend
+    if is_cloud(source):
+        place = clouds.parse(source, options or {})
+        settings, store = RemoteSettings(place.url, dict(place.options)), clouds.open_place(place, known)
+        called = Path(place.prefix.rpartition("/")[2] or place.bucket)
+    else:
+        folder = Path(os.path.abspath(local_folder(source).expanduser()))
+        settings, store = RemoteSettings(str(folder)), RemoteFolder(locating.store_within(folder))
+        called = _default_name(folder)
     if store_record.read(store) is None:
-        raise RemoteError(f"{folder} holds no mlvc store", hint="name a repository, or a folder that was pushed to")
-    dest = Path(os.path.abspath(dest if dest is not None else _default_name(folder)))
+        raise RemoteError(f"{settings.url} holds no mlvc store", hint="name a repository, or a place that was pushed to")
+    dest = Path(os.path.abspath(dest if dest is not None else called))
     was_there = dest.is_dir()
     if dest.exists() and (not was_there or any(dest.iterdir())):
         raise UsageError(f"{dest} exists and is not empty", hint="name a new folder to clone into")
+    if is_cloud(settings.url):
+        trust.trust(known, settings)
     try:
-        workspace, pulled = _cloned(folder, dest, environment)
+        workspace, pulled = _cloned(settings, dest, environment)
     except BaseException:
         _remove_clone(dest, was_there=was_there)
         raise
     return workspace, pulled
 
 
-def _cloned(source: Path, dest: Path, environment: Mapping[str, str] | None) -> tuple[Workspace, Pulled]:
+def _cloned(source: RemoteSettings, dest: Path, environment: Mapping[str, str] | None) -> tuple[Workspace, Pulled]:
     location = Location(dest, dest / locating.ELSEWHERE, None)  # of its own, also inside of somebody's Git checkout
     Repository.create(location.store).close()
     atomic_file.replace(location.store / ".gitignore", b"*\n")
-    configuration.put(dest, f"remotes.{CLONED_FROM}.url", str(source))
+    for name, value in {"url": source.url, **source.options}.items():
+        configuration.put(dest, f"remotes.{CLONED_FROM}.{name}", value)
     configuration.put(dest, "upstream", CLONED_FROM)
     workspace = Workspace(location, environment)
     try:
@@ -166,7 +188,7 @@ def _cloned(source: Path, dest: Path, environment: Mapping[str, str] | None) -> 
         if project is not None:
             configuration.put(dest, "project", project)
         workspace.reload_settings()
-        lazy_fetch.attach(workspace)
+        lazy_fetch.attach(workspace, may_fork=False)
     except BaseException:
         workspace.close()
         raise

@@ -1,27 +1,31 @@
 """Which remotes a workspace has: naming, trying out, forgetting and opening them.
 
-Only folders can be remotes now. When others come, a remote from a tracked `mlvc.toml` is contacted only after this
-user trusted it once; a folder that the user can open anyway needs no such trust.
+A bucket that a tracked `mlvc.toml` names is contacted only after this user trusted it once; a folder that the user can open anyway
+needs no such trust.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
 from mlvc import atomic_file
+from mlvc.backend import clouds
+from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
 from mlvc.backend.remote_folder import RemoteFolder
 from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
 from mlvc.format.names import MAX_NAME
 from mlvc.journal.entries import Journal
-from mlvc.sync.remote import Remote, check_scheme, local_folder
-from mlvc.workspace import configuration, locating
+from mlvc.parallel import map_in_order
+from mlvc.sync.remote import Remote, check_scheme, is_cloud, local_folder
+from mlvc.workspace import configuration, locating, trust
+from mlvc.workspace.configuration import RemoteSettings
 from mlvc.workspace.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
@@ -50,27 +54,27 @@ class RemoteLine(Struct, frozen=True):
 def remotes(workspace: Workspace) -> list[RemoteLine]:
     """Returns the remotes in the order of `mlvc.toml`."""
     settings = workspace.settings
-    return [RemoteLine(name, url, name == settings.upstream) for name, url in settings.remotes.items()]
+    return [RemoteLine(name, remote.url, name == settings.upstream) for name, remote in settings.remotes.items()]
 
 
 def remove_remote(workspace: Workspace, name: str) -> None:
     """Forgets a remote; what it holds stays. NotFoundError when there is none of that name."""
-    url_of(workspace, name)
+    settings_of(workspace, name)
     configuration.put(workspace.root, f"remotes.{name}", None)
     if configuration.read_raw(workspace.root).get("upstream") == name:
         configuration.put(workspace.root, "upstream", None)
     workspace.reload_settings()
 
 
-def url_of(workspace: Workspace, name: str | None) -> tuple[str, str]:
-    """Returns name and URL of a remote, of the upstream when `name` is None; NotFoundError when there is none."""
+def settings_of(workspace: Workspace, name: str | None) -> tuple[str, RemoteSettings]:
+    """Returns name and settings of a remote, of the upstream when `name` is None; NotFoundError when there is none."""
     settings = workspace.settings
     wanted = name or settings.upstream
     if wanted is None:
-        raise NotFoundError("this repository has no remote", hint="'mlvc remote add origin FOLDER' adds one")
+        raise NotFoundError("this repository has no remote", hint="'mlvc remote add origin URL' adds one")
     if wanted not in settings.remotes:
         known = ", ".join(settings.remotes)
-        hint = f"its remotes are: {known}" if known else f"'mlvc remote add {wanted} FOLDER' adds it"
+        hint = f"its remotes are: {known}" if known else f"'mlvc remote add {wanted} URL' adds it"
         raise NotFoundError(f"this repository has no remote '{wanted}'", hint=hint)
     return wanted, settings.remotes[wanted]
 
@@ -78,35 +82,78 @@ def url_of(workspace: Workspace, name: str | None) -> tuple[str, str]:
 # -- adding one -----------------------------------------------------------------------------------------------------
 
 
-def add_remote(workspace: Workspace, name: str, url: str) -> AddedRemote:
+def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, str] | None = None) -> AddedRemote:
     """Writes a remote into `mlvc.toml`, once the place is known to be usable. The first one is the upstream.
+
+    Args:
+        workspace: whose remote.
+        name: for the user.
+        url: of a folder or bucket.
+        options: of a bucket, see `clouds.OPTIONS`.
 
     Raises:
         InvalidNameError: the name cannot be a remote's.
-        UsageError: the name is taken, the URL holds a password, or the folder is something else than a place for a store.
+        UsageError: the name is taken, the URL holds a password, or the place is something else than one for a store.
         UnsupportedError: this version cannot open such a URL.
-        RemoteError: the folder cannot be used.
+        RemoteError: the place cannot be used.
     """
     if not _NAME.match(name) or len(name) > MAX_NAME:
         raise InvalidNameError(f"a remote's name has letters, digits, '_' and '-', found {name!r}")
     if name in workspace.settings.remotes:
         raise UsageError(
-            f"there is a remote '{name}' already: {workspace.settings.remotes[name]}", hint=f"'mlvc remote rm {name}' forgets it"
+            f"there is a remote '{name}' already: {workspace.settings.remotes[name].url}", hint=f"'mlvc remote rm {name}' forgets it"
         )
     if _CREDENTIALS.match(url):
         raise UsageError("the URL holds a user name or password, and mlvc.toml is for everyone", hint="leave it out")
     check_scheme(url)
-    folder = Path(os.path.abspath(local_folder(url).expanduser()))
-    says = _try_out(workspace, remote_at(workspace, name, str(folder)), folder)
+    if is_cloud(url):
+        place = clouds.parse(url, options or {})
+        settings = RemoteSettings(place.url, dict(place.options))
+        says = _try_out_bucket(workspace, name, place)
+        trust.trust(workspace.environment, settings)
+    else:
+        if options:
+            raise UsageError(f"a folder has no '{next(iter(options))}'", hint="leave the option out")
+        folder = Path(os.path.abspath(local_folder(url).expanduser()))
+        settings = RemoteSettings(str(folder))
+        says = _try_out_folder(workspace, remote_at(workspace, name, settings), folder)
     is_upstream = not workspace.settings.remotes
-    configuration.put(workspace.root, f"remotes.{name}.url", str(folder))
+    configuration.put(workspace.root, f"remotes.{name}.url", settings.url)
+    for option, value in settings.options.items():
+        configuration.put(workspace.root, f"remotes.{name}.{option}", value)
     if is_upstream:
         configuration.put(workspace.root, "upstream", name)
     workspace.reload_settings()
-    return AddedRemote(name, str(folder), is_upstream, says)
+    return AddedRemote(name, settings.url, is_upstream, says)
 
 
-def _try_out(workspace: Workspace, remote: Remote, folder: Path) -> str:
+def trust_remote(workspace: Workspace, name: str | None) -> RemoteSettings:
+    """Remembers that this user trusts a remote of `mlvc.toml`: from then on credentials are used there."""
+    _, settings = settings_of(workspace, name)
+    if is_cloud(settings.url):
+        trust.trust(workspace.environment, settings)
+    return settings
+
+
+def _try_out_bucket(workspace: Workspace, name: str, place: clouds.Place) -> str:
+    """Returns what there is in a bucket; refuses one that cannot hold, or is not for, a store."""
+    backend = clouds.open_place(place, workspace.environment, retries=False)
+    remote = Remote(name, backend, workspace.repository.path / "cache")
+    record = remote.record()
+    if record is None:
+        foreign = next((key for key, _ in backend.keys("") if key.split("/")[0] not in _STORE_PARTS and not key.startswith(".")), None)
+        if foreign is not None:
+            raise UsageError(
+                f"{place.url} holds other things ('{foreign}') and no mlvc store", hint=f"name a prefix: {place.url}/mlvc"
+            )
+    problem = _probe(backend)
+    if problem is not None and record is None:
+        raise RemoteError(f"{place.url} cannot be a remote: {problem}", hint="use a store that honours conditional writes, or a folder")
+    note = "" if problem is None else f"; it can be pulled from, not pushed to: {problem}"
+    return _contents(workspace, remote.journal()) + note
+
+
+def _try_out_folder(workspace: Workspace, remote: Remote, folder: Path) -> str:
     """Returns what there is at a folder, which is made if need be; refuses one that cannot hold, or is not for, a store."""
     store = local_folder(remote.url)
     if store == workspace.repository.path:
@@ -120,27 +167,34 @@ def _try_out(workspace: Workspace, remote: Remote, folder: Path) -> str:
             raise UsageError(
                 f"{store} holds other things ('{foreign[0]}') and no mlvc store", hint="name an empty folder, or a new one"
             )
-    problem = _probe(store)
+    problem = _probe(LocalBackend(store))
     if problem is not None and record is None:
         raise RemoteError(f"{store} cannot be a remote: {problem}", hint="name a folder on a disk that you may write to")
     note = "" if problem is None else f"; it can be pulled from, not pushed to: {problem}"
     return _contents(workspace, remote.journal()) + note
 
 
-def _probe(store: Path) -> str | None:
-    """Returns why a folder cannot take entries, or None: a second create must be refused, a range must be read."""
-    backend = LocalBackend(store)
+def _probe(backend: Backend) -> str | None:
+    """Returns why a place cannot take entries, or None: of several creates one must win, and a range must be read as one."""
     key = f"{atomic_file.TEMPORARY_PREFIX}probe-{os.urandom(8).hex()}"
     try:
-        created = backend.create(key, _PROBE)
-        again = backend.create(key, b"another")
+        if backend.size(f"{key}-none") is not None:
+            return "it has what was never written"
+        won = [backend.create(key, _PROBE), backend.create(key, b"another")]
         part = backend.read_range(key, 7, 9)
         backend.delete(key)
-    except LocalFileError as error:
+        if won != [True, False]:
+            return "it overwrites what is there when something is created anew"
+        at_once = list(map_in_order(lambda _: backend.create(key, _PROBE), range(_AT_ONCE), workers=_AT_ONCE))
+        backend.delete(key)
+    except (LocalFileError, RemoteError) as error:
         return error.message
-    if not created or again or part != _PROBE[7:16]:
-        return "its disk overwrites what is there when a file is created anew"
-    return None
+    if at_once.count(True) != 1:
+        return "of several that create one thing at once, more than one is told that it did"
+    return None if part == _PROBE[7:16] else "it does not give a part of what it holds when asked for one"
+
+
+_AT_ONCE = 8
 
 
 def _contents(workspace: Workspace, theirs: Journal | None) -> str:
@@ -165,16 +219,24 @@ def open_remote(workspace: Workspace, name: str | None = None) -> Remote:
     Raises:
         NotFoundError: there is no remote of that name, or none at all.
         UnsupportedError: its URL is of a kind that this version cannot open.
+        UsageError: it is a bucket that this user never trusted.
     """
-    found, url = url_of(workspace, name)
-    return remote_at(workspace, found, url)
+    return remote_at(workspace, *settings_of(workspace, name))
 
 
-def remote_at(workspace: Workspace, name: str, url: str) -> Remote:
-    """Opens what a URL names: a store's folder, or a repository that holds one."""
-    check_scheme(url)
-    folder = workspace.root / local_folder(url).expanduser()  # a relative one is written by hand, and means the root
-    return Remote(name, RemoteFolder(locating.store_within(folder)), workspace.repository.path / "cache")
+def remote_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Remote:
+    """Opens what a URL names: a bucket that this user trusts, a store's folder, or a repository that holds one."""
+    check_scheme(settings.url)
+    return Remote(name, _backend_at(workspace, name, settings), workspace.repository.path / "cache")
+
+
+def _backend_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Backend:
+    if is_cloud(settings.url):
+        place = clouds.parse(settings.url, settings.options)
+        trust.require(workspace.environment, name, settings)
+        return clouds.open_place(place, workspace.environment)
+    folder = workspace.root / local_folder(settings.url).expanduser()  # a relative one is written by hand, and means the root
+    return RemoteFolder(locating.store_within(folder))
 
 
 def all_remotes(workspace: Workspace) -> list[Remote]:

@@ -30,6 +30,11 @@ PROJECT_VARIABLES = ("MLVC_PROJECT", "WANDB_PROJECT")
 USER_VARIABLE = "MLVC_USER"
 
 
+def own_environment(given: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Returns the variables given, or this process' own."""
+    return os.environ if given is None else given
+
+
 class Workspace:
     """A repository, and the files and Git checkout around it.
 
@@ -44,7 +49,7 @@ class Workspace:
     def __init__(self, location: Location, environment: Mapping[str, str] | None = None) -> None:
         self.root = location.root
         self.checkout = location.checkout
-        self.environment = os.environ if environment is None else environment
+        self.environment = own_environment(environment)
         self.progress: Progress = SILENT
         self.settings = configuration.read(location.root)
         self.repository = Repository(location.store)
@@ -64,7 +69,7 @@ class Workspace:
         Raises:
             NotFoundError: there is none.
         """
-        environment = os.environ if environment is None else environment
+        environment = own_environment(environment)
         location = locating.locate(start, environment)
         if location is None or not (location.exists or location.is_expected):
             raise NotFoundError(
@@ -83,7 +88,7 @@ class Workspace:
         Returns:
             The workspace, and whether it is new.
         """
-        environment = os.environ if environment is None else environment
+        environment = own_environment(environment)
         location = locating.propose(start, environment, store)
         is_new = not location.exists
         Repository.create(location.store).close()

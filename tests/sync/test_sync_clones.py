@@ -210,7 +210,7 @@ def test_fetch_brings_the_data_of_pins_or_of_the_versions_named(tmp_path, origin
 def test_a_clone_of_a_repository_takes_its_store_and_names_it_as_the_remote(tmp_path, origin):
     there, pulled = exchanging.clone(str(origin.root), tmp_path / "b", ENVIRONMENT)
     assert pulled.transactions == 1
-    assert there.settings.remotes == {"origin": str(origin.root)}
+    assert {name: r.url for name, r in there.settings.remotes.items()} == {"origin": str(origin.root)}
     assert read(there, history(there)["v0"]) == {"w.bin": b"one"}
 
 
@@ -219,7 +219,7 @@ def test_a_clone_is_named_after_its_source(tmp_path, origin, monkeypatch):
     shutil.copytree(tmp_path / "remote", tmp_path / "x" / "digits.mlvc")
     there, _ = exchanging.clone("x/digits.mlvc", None, ENVIRONMENT)
     assert there.root == tmp_path / "digits"
-    assert there.settings.remotes == {"origin": str(tmp_path / "x" / "digits.mlvc")}
+    assert there.settings.remotes["origin"].url == str(tmp_path / "x" / "digits.mlvc")
     there, _ = exchanging.clone(f"file://{tmp_path}/origin/.mlvc", tmp_path / "again", ENVIRONMENT)
     assert list(history(there)) == ["v0"]
 

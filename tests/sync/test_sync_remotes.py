@@ -51,7 +51,9 @@ def workspace_with_history(tmp_path):
         ("a.b", "/x", InvalidNameError, "name"),
         ("", "/x", InvalidNameError, "name"),
         ("origin", "s3://key:secret@bucket/x", UsageError, "password"),
-        ("origin", "s3://bucket/x", UnsupportedError, "s3"),
+        ("origin", "ssh://host/x", UnsupportedError, "ssh"),
+        ("origin", "s3://bucket/x?versionId=1", UsageError, "more than a bucket"),
+        ("origin", "s3:///x", UsageError, "no bucket"),
         ("origin", "gopher://x", UnsupportedError, "gopher"),
     ],
 )

