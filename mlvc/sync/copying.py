@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 import blake3
 
@@ -10,6 +11,7 @@ from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import pack
 from mlvc.format.pack import PackName
+from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
 
 _PIECE = 4 << 20
@@ -25,17 +27,24 @@ def copy_packs(names: Iterable[PackName], source: Backend, target: Backend, prog
         NotFoundError: the source has no such pack.
         DamageError: the source's pack is damaged; it is not given its name at the target.
     """
-    count = total = 0
-    for name in names:
-        size = source.size(name.key)
-        if size is None:
-            raise NotFoundError(f"the pack {name.key} is gone from {source.url}")
-        if target.size(name.key) == size:
-            continue
-        target.write(name.key, _proven(source, name, size, progress))
-        count += 1
-        total += size
-    return count, total
+    work = partial(_copy, source=source, target=target, progress=progress)
+    copied = [size for size in map_in_order(work, names, workers=_AT_ONCE, ahead=_AT_ONCE) if size]
+    return len(copied), sum(copied)
+
+
+_AT_ONCE = 3
+"""Packs under way at once."""
+
+
+def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progress) -> int:
+    """Copies a pack, unless it has arrived; returns the bytes sent."""
+    size = source.size(name.key)
+    if size is None:
+        raise NotFoundError(f"the pack {name.key} is gone from {source.url}")
+    if target.size(name.key) == size:
+        return 0
+    target.write(name.key, _proven(source, name, size, progress))
+    return size
 
 
 def _proven(source: Backend, name: PackName, size: int, progress: Progress) -> Iterator[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 from mlvc import atomic_file
 from mlvc.backend.interface import KeyMissingError
@@ -13,7 +15,7 @@ from mlvc.format.record import CHUNK_CODE
 from mlvc.objects.pack_index import Place
 from mlvc.objects.pack_writer import PackWriter
 from mlvc.objects.store import BaseLostError, ObjectStore, Wanted
-from mlvc.parallel import map_in_order
+from mlvc.parallel import Background, map_in_order
 from mlvc.progress import SILENT, Progress
 from mlvc.sync.remote import Remote
 
@@ -21,6 +23,9 @@ _GAP = 64 << 10
 """Two pieces at most this far apart, in bytes, are read in one request."""
 
 _LARGEST_READ = 8 << 20
+
+_READERS = 6
+"""Reads under way at once: a far store answers late, and several answers keep the line busy."""
 
 
 def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Progress = SILENT) -> int:
@@ -77,22 +82,22 @@ def _places(store: ObjectStore, remote: Remote, wanted: list[Wanted]) -> dict[Wa
     for refresh in (False, True):
         if refresh and unknown:
             remote.index.refresh()
-        missing = []
-        waiting = list(unknown)
+        waiting, missing = unknown, []
         while waiting:
-            item = waiting.pop()
-            if item in places:
-                continue
-            found = remote.index.find(*item)
-            if not found:
-                missing.append(item)
-                continue
-            places[item] = found[0]
-            base = found[0].slot.base
-            if base is not None and store.missing([(base, CHUNK_CODE)]):
-                waiting.append((base, CHUNK_CODE))
+            found = _found(remote, waiting)
+            places.update(found)
+            missing += [item for item in waiting if item not in found]
+            bases = {(place.slot.base, CHUNK_CODE) for place in found.values() if place.slot.base is not None}
+            waiting = store.missing([base for base in bases if base not in places])
         unknown = missing
     return places
+
+
+def _found(remote: Remote, wanted: list[Wanted]) -> dict[Wanted, Place]:
+    by_code: dict[int, list[bytes]] = {}
+    for identifier, code in wanted:
+        by_code.setdefault(code, []).append(identifier)
+    return {(i, code): place for code, ids in by_code.items() for i, place in remote.index.places(ids, code).items()}
 
 
 def _bring(
@@ -100,8 +105,10 @@ def _bring(
 ) -> Iterator[tuple[int, Wanted]]:
     """Reads pieces and puts them into local packs; yields the stored size of each that came."""
     writers: dict[PackClass, PackWriter] = {}
+    publishing = Background(1)
     try:
-        for slots in map_in_order(lambda read: _read(store, remote, *read), _reads(places), ahead=8):
+        work = partial(_read, store, remote)
+        for slots in map_in_order(lambda read: work(*read), _reads(places), workers=_READERS, ahead=2 * _READERS):
             for slot, stored in slots:
                 pack_class = PackClass.DATA if slot.code == CHUNK_CODE else PackClass.META
                 if pack_class not in writers:
@@ -109,11 +116,14 @@ def _bring(
                 writers[pack_class].add(slot.id, slot.code, stored, slot.size, slot.base)
                 progress.advance(len(stored))
                 if writers[pack_class].is_full:
-                    _publish(store, writers.pop(pack_class))
+                    publishing.start(partial(_publish, store, writers.pop(pack_class)))
                 yield len(stored), (slot.id, slot.code)
         for pack_class in list(writers):
-            _publish(store, writers.pop(pack_class))
+            publishing.start(partial(_publish, store, writers.pop(pack_class)))
+        publishing.wait()
     finally:
+        with suppress(Exception):  # what failed is on its way already
+            publishing.wait()
         for writer in writers.values():
             writer.discard()
 
