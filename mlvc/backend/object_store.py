@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mlvc.backend.interface import KeyMissingError
@@ -101,8 +102,15 @@ class ObjectStoreBackend:
         """See `Backend.write`. Several parts are on their way at once."""
         import obstore
 
+        waiting = iter(pieces)
+        first: list[bytes] = []
+        while sum(map(len, first)) <= _PART and (piece := next(waiting, None)) is not None:
+            first.append(piece)
         with self._told(key, "write"):
-            obstore.put(self._store, key, iter(pieces), chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
+            if sum(map(len, first)) <= _PART:
+                obstore.put(self._store, key, b"".join(first), use_multipart=False)
+            else:
+                obstore.put(self._store, key, chain(first, waiting), chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
 
     def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
         """See `Backend.keys`."""

@@ -10,6 +10,7 @@ import blake3
 from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import pack
+from mlvc.format.ids import digest
 from mlvc.format.pack import PackName
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
@@ -50,6 +51,12 @@ def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progres
 def _proven(source: Backend, name: PackName, size: int, progress: Progress) -> Iterator[bytes]:
     """Yields a pack's bytes; raises before the last piece when they do not match what the pack says of itself."""
     try:
+        if size <= _PIECE:
+            data = source.read_range(name.key, 0, size)
+            _prove_whole(data, source, name, size)
+            progress.advance(size)
+            yield data
+            return
         trailer = pack.parse_trailer(source.read_range(name.key, size - pack.TRAILER.size, pack.TRAILER.size), name)
         body_size = size - pack.TRAILER.size - trailer.index_size
         body, index = blake3.blake3(), blake3.blake3()
@@ -64,11 +71,22 @@ def _proven(source: Backend, name: PackName, size: int, progress: Progress) -> I
             index.update(data[index_start:index_end])
             at += len(data)
             if at >= size and (body.digest(), index.digest()) != (trailer.body_digest, trailer.index_digest):
-                raise DamageError(
-                    f"the pack {name.key} at {source.url} is damaged; it was not copied",
-                    hint="run 'mlvc fsck' where it lies",
-                )
+                raise _damaged(source, name)
             progress.advance(len(data))
             yield data
     except KeyMissingError:
         raise NotFoundError(f"the pack {name.key} is gone from {source.url}") from None
+
+
+def _prove_whole(data: bytes, source: Backend, name: PackName, size: int) -> None:
+    if len(data) != size:
+        raise DamageError(f"the pack {name.key} at {source.url} is cut short")
+    trailer = pack.parse_trailer(data[-pack.TRAILER.size :], name)
+    index_start = size - pack.TRAILER.size - trailer.index_size
+    body, index = data[: max(0, index_start)], data[max(0, index_start) : -pack.TRAILER.size]
+    if (digest(body), digest(index)) != (trailer.body_digest, trailer.index_digest):
+        raise _damaged(source, name)
+
+
+def _damaged(source: Backend, name: PackName) -> DamageError:
+    return DamageError(f"the pack {name.key} at {source.url} is damaged; it was not copied", hint="run 'mlvc fsck' where it lies")

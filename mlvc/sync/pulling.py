@@ -45,16 +45,22 @@ def pull(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         ConflictError: the remote's history is another one, or went another way than what is here.
         DamageError: an entry at the remote is damaged.
     """
-    remote.require_record()
+    known = repository.refresh().journal
+    tail = Tail(0, journal_entry.NO_PREDECESSOR) if known is None else local_tail(repository, known)
+    last = remote.entry_of(known, tail.number) if known is not None and tail.number else None
+    if last is None:  # nothing was heard of it yet, or it is not what it was
+        remote.require_record()
     theirs = remote.journal()
     if theirs is None:
+        return NOTHING
+    if last is not None and journal_entry.entry_hash(last) == tail.hash and theirs.read_bytes(tail.number + 1) is None:
         return NOTHING
     before = _provisional(repository)
     with repository.locks.committing():
         _copy_meta(repository, remote, progress)
         with repository.locks.appending():
             _adopt(repository, theirs, remote)
-            count, transactions = _copy_entries(repository, theirs, remote)
+            count, transactions = _copy_entries(repository, theirs, remote, last)
     repository.take_in_inbox()
     repository.refresh()
     return Pulled(count, transactions, _renumbered(repository, before))
@@ -62,7 +68,8 @@ def pull(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
 
 def _copy_meta(repository: Repository, remote: Remote, progress: Progress) -> None:
     names = [name for key, _ in remote.backend.keys("packs/meta/") if (name := PackName.from_key(key))]
-    copied, _ = copy_packs(names, remote.backend, repository.backend, progress)
+    lacking = [name for name in names if repository.backend.size(name.key) is None]
+    copied, _ = copy_packs(lacking, remote.backend, repository.backend, progress)
     if copied:
         repository.objects.index.refresh()
     assert all(name.pack_class is PackClass.META for name in names)
@@ -84,11 +91,12 @@ def _adopt(repository: Repository, theirs: Journal, remote: Remote) -> None:
     atomic_file.sync_folder(repository.path / f"journal/{ours.id.hex()}")
 
 
-def _copy_entries(repository: Repository, theirs: Journal, remote: Remote) -> tuple[int, int]:
+def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, last: bytes | None) -> tuple[int, int]:
+    """Copies the entries that are new; `last` is their entry at the end of ours, if it was read already."""
     ours = Journal(repository.backend, theirs.id)
     tail = local_tail(repository, theirs.id)
     if tail.number:
-        there = theirs.read_bytes(tail.number)
+        there = last or theirs.read_bytes(tail.number)
         if there is None:
             return 0, 0  # what is here goes further: a handover that the next push completes
         if journal_entry.entry_hash(there) != tail.hash:

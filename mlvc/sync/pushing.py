@@ -78,7 +78,8 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
             return Pushed()
         _check_can_begin(repository, remote, None)
     with repository.locks.committing(), remote.committing():
-        record = store_record.create(remote.backend)
+        record = remote.record() or store_record.create(remote.backend)
+        has_ours = _has_what_is_here(repository, remote)
         begun = Pushed()
         if remote.journal() is None:
             with remote.beginning():
@@ -90,7 +91,8 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         pulled = pulling.pull(repository, remote)
         standing = repository.refresh()
         check_understood(standing.stopped)
-        _complete(repository, theirs)
+        if not has_ours:
+            _complete(repository, theirs)
         if standing.authority is None or standing.authority[0] != record.id:
             return _not_the_authority(repository, remote, standing, pulled)
         done = _append_pending(repository, remote, theirs, pulled, progress)
@@ -182,12 +184,17 @@ def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, prog
     return Pushed(len(envelopes), packs, size, handed_over=True)
 
 
+def _has_what_is_here(repository: Repository, remote: Remote) -> bool:
+    """Tells whether the remote's journal reaches at least as far as this repository's, by asking for one entry."""
+    journal = repository.refresh().journal
+    tail = local_tail(repository, journal) if journal is not None else None
+    return bool(journal and tail and tail.number and remote.entry_of(journal, tail.number) is not None)
+
+
 def _complete(repository: Repository, theirs: Journal) -> None:
     """Copies the entries that are here and not yet there: a first push, or one that was cut off."""
     ours = Journal(repository.backend, theirs.id)
-    number = 0
-    while theirs.backend.size(journal_entry.key(theirs.id, number + 1)) is not None:
-        number += 1
+    number = theirs.highest()
     while (data := ours.read_bytes(number + 1)) is not None:
         number += 1
         key = journal_entry.key(theirs.id, number)
@@ -270,7 +277,8 @@ def _send(repository: Repository, remote: Remote, envelopes: list[Envelope], pro
     sizes = sum(repository.backend.size(name.key) or 0 for name in names)
     progress.start(f"push to {remote.name}", sizes)
     sent = copy_packs(names, repository.backend, remote.backend, progress)
-    remote.index.refresh()
+    for name in names:  # proven on the way, and known here: no need to ask for what was just sent
+        remote.index.add(name, repository.objects.index.slots(name))
     lacking = [item for item in wanted if not remote.index.find(*item)]
     if lacking:
         raise RemoteError(f"{len(lacking):,} pieces did not arrive at the remote '{remote.name}'", hint="push again")

@@ -38,10 +38,14 @@ class Remote:
         self.url = backend.url
         self._cache_folder = cache_folder
         self._index: PackIndexCache | None = None
+        self._record: StoreRecord | None = None
+        self._journal: Journal | None = None
 
     def record(self) -> StoreRecord | None:
-        """Returns what the store says of itself, or None while nothing was pushed to it."""
-        return store_record.read(self.backend)
+        """Returns what the store says of itself, or None while nothing was pushed to it. It never changes: read once."""
+        if self._record is None:
+            self._record = store_record.read(self.backend)
+        return self._record
 
     def require_record(self) -> StoreRecord:
         """Returns what the store says of itself; RemoteError when there is none."""
@@ -53,8 +57,18 @@ class Remote:
         return found
 
     def journal(self) -> Journal | None:
-        """Returns the remote's journal, or None while it has none."""
-        return entries.find(self.backend)
+        """Returns the remote's journal, or None while it has none; looked for until there is one."""
+        if self._journal is None:
+            self._journal = entries.find(self.backend)
+        return self._journal
+
+    def entry_of(self, journal: bytes, number: int) -> bytes | None:
+        """Returns an entry of the journal that this remote had when last heard of; None when it is not there now."""
+        known = Journal(self.backend, journal)
+        found = known.read_bytes(number)
+        if found is not None:
+            self._journal = known
+        return found
 
     @contextmanager
     def committing(self) -> Iterator[None]:
