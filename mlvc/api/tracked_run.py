@@ -16,7 +16,7 @@ from mlvc.errors import Error, UsageError
 from mlvc.format import names
 from mlvc.format.ids import short
 from mlvc.runs import events
-from mlvc.workspace import resolving
+from mlvc.workspace import autopush, resolving
 from mlvc.workspace.publishing import Published
 from mlvc.workspace.run_recording import ActiveRun
 from mlvc.workspace.workspace import Workspace
@@ -197,6 +197,21 @@ class Run:
             shown = "  ".join(f"{k} {v:.5g}" for k, v in list(numbers.items())[:6])
             ended = state or (events.FINISHED if exit_code == 0 else events.FAILED)
             notices.say(f"run {self.name} {ended}{': ' + shown if shown else ''}; 'mlvc show run/{self.id}' shows it")
+            self._push_if_wanted()
+
+    def _push_if_wanted(self) -> None:
+        """A run that ended well must not fail over a push: what went wrong is said, and the next push sends all the same."""
+        if not autopush.is_wanted(self._workspace):
+            return
+        try:
+            done = autopush.begin(self._workspace)
+        except Error as error:
+            notices.say(f"nothing was pushed: {error.message}")
+            return
+        if done is None:
+            notices.say(f"pushing in the background; {autopush.log_path(self._workspace)} says how it went")
+        else:
+            notices.say(autopush.last_words(self._workspace) if done else f"the push failed: {autopush.last_words(self._workspace)}")
 
     # -- artifacts ----------------------------------------------------------------------------------------------------
 

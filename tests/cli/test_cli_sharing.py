@@ -81,3 +81,17 @@ def test_a_remote_that_is_not_there_is_exit_5(repository, tmp_path):
 
 def test_a_remote_of_a_kind_to_come_is_refused_with_a_reason(repository):
     assert "ssh" in repository("remote", "add", "origin", "ssh://host/x", code=2).err
+
+
+def test_pull_with_data_brings_it_ahead_of_a_flight(repository, tmp_path):
+    remote = tmp_path / "remote"
+    repository("remote", "add", "origin", str(remote))
+    repository("push")
+    repository.go(tmp_path)
+    repository("clone", str(remote), "copy")
+    repository.go(tmp_path / "copy")
+    repository("pull", "--data", "m:v0")
+    remote.rename(tmp_path / "unplugged")
+    repository("get", "m:v0")
+    assert Path("artifacts/m:v0/m.h5").read_bytes() == b"one" * 1000
+    assert "one remote at a time" in repository("pull", "a", "b", code=2).err

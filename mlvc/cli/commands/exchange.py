@@ -151,12 +151,19 @@ def push_command(remote: str | None, dry_run: bool) -> None:
     output.result(report, lines)
 
 
-@click.command("pull", epilog="Example: mlvc pull")
-@click.argument("remote", required=False)
-def pull_command(remote: str | None) -> None:
+@click.command("pull", epilog="Examples: mlvc pull   mlvc pull --data mnist:production")
+@click.argument("words", nargs=-1, metavar="[REMOTE | --data REF...]")
+@click.option("--data", is_flag=True, help="Bring data too, of versions (default: of all pins), as 'mlvc fetch' does.")
+def pull_command(words: tuple[str, ...], data: bool) -> None:
     """Bring what others pushed: names, history, lineage, runs. Files stay; 'mlvc checkout' brings them in line."""
     from mlvc.workspace import exchanging
 
+    if data:
+        _fetch(list(words), None)
+        return
+    if len(words) > 1:
+        raise click.UsageError("one remote at a time; versions are named with --data")
+    remote = words[0] if words else None
     workspace = context.workspace()
     with workspace.progress:
         pulled = exchanging.pull(workspace, remote)
@@ -178,12 +185,16 @@ def fetch_apart_command() -> None:
 @click.option("--remote", help="Which remote; default: the upstream.")
 def fetch_command(references: tuple[str, ...], remote: str | None) -> None:
     """Pull, and bring the data of versions (default: of all pins) here, for working offline. Writes no files."""
+    _fetch(list(references), remote)
+
+
+def _fetch(references: list[str], remote: str | None) -> None:
     from mlvc.workspace import exchanging
 
     workspace = context.workspace()
     workspace.progress = progress_bar.for_terminal()
     with workspace.progress:
-        done = exchanging.fetch(workspace, list(references), remote)
+        done = exchanging.fetch(workspace, references, remote)
     lines, renumbered = _renumbered(workspace, done.pulled)
     lines.append(f"pulled {output.count(done.pulled.transactions, 'change')}, fetched {output.size(done.bytes)}")
     data = {"transactions": done.pulled.transactions, "bytes": done.bytes, "renumbered": renumbered}
