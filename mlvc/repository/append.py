@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 
 from msgspec import Struct
 
-from mlvc.errors import DamageError
+from mlvc.errors import DamageError, RemoteError
 from mlvc.format import journal_entry
 from mlvc.format.ids import TransactionId
 from mlvc.format.journal_entry import MAX_SIZE, MAX_TRANSACTIONS, Control, Entry
@@ -16,6 +17,11 @@ from mlvc.journal.entries import Journal
 
 _ENTRY_BUDGET = MAX_SIZE // 2
 """Uncompressed transactions per entry, in bytes: leaves the size limit out of reach."""
+
+
+_MOST_UNEXPLAINED = 8
+_PAUSE_S = 0.01
+"""A store may answer 'conflict' while another's write is on its way; the pause doubles each time."""
 
 
 class Tail(Struct, frozen=True):
@@ -47,19 +53,29 @@ def append_transactions(journal: Journal, known: Tail, envelopes: Sequence[Envel
 
     Raises:
         DamageError: the journal does not continue from `known`.
+        RemoteError: the store says of a number that it is taken, and does not give what took it.
     """
     waiting = list(envelopes)
     tail = known
+    unexplained = 0
     while True:
         tail, fresh = find_tail(journal, tail)
         there = {envelope.id for entry, _ in fresh for envelope in entry.envelopes}
         waiting = [envelope for envelope in waiting if envelope.id not in there]
         if not waiting:
             return tail
+        unexplained = 0 if fresh else unexplained
+        if unexplained == _MOST_UNEXPLAINED:
+            raise RemoteError(
+                f"{journal.backend.url} says that entry {tail.number + 1} exists, and does not show it", hint="try again later"
+            )
+        if unexplained:
+            time.sleep(random.uniform(0, _PAUSE_S * 2**unexplained))  # noqa: S311 - others that wait must not wake together
         batch = _first_batch(waiting)
         entry = Entry(journal.id, tail.number + 1, tail.hash, _now_ms(), envelopes=tuple(batch))
         # A taken number is a question, not an answer: the loop reads it back. It may be ours, with the reply lost.
-        journal.backend.create(journal_entry.key(journal.id, entry.number), journal_entry.encode(entry))
+        if not journal.backend.create(journal_entry.key(journal.id, entry.number), journal_entry.encode(entry)):
+            unexplained += 1
 
 
 def append_control(journal: Journal, known: Tail, control: Control) -> Tail:
