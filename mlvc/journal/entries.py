@@ -9,6 +9,10 @@ from mlvc.errors import DamageError
 from mlvc.format import journal_entry
 from mlvc.format.ids import NONCE_SIZE
 from mlvc.format.journal_entry import NO_PREDECESSOR, Entry
+from mlvc.parallel import map_in_order
+
+_READERS = 16
+"""Entries asked for at once: a far store answers each after tens of milliseconds."""
 
 
 class Journal:
@@ -38,18 +42,19 @@ class Journal:
             raise DamageError(f"{what} says that it is entry {entry.number} of journal {entry.journal.hex()[:8]}")
         return entry
 
-    def iterate(self, after: int, previous: bytes) -> Iterator[tuple[Entry, bytes]]:
+    def iterate(self, after: int, previous: bytes, *, ahead_to: int = 0) -> Iterator[tuple[Entry, bytes]]:
         """Yields (entry, its bytes) for each entry after number `after`, checking the chain of hashes.
 
         Args:
             after: the last number already known; 0 for none.
             previous: the hash of that entry's bytes; zeros for none.
+            ahead_to: entries up to this number are known to be there, and are asked for several at a time.
 
         Raises:
             DamageError: an entry is damaged, or does not follow the one before it.
         """
         number = after
-        while (data := self.read_bytes(number + 1)) is not None:
+        for data in self._datas(after, ahead_to):
             number += 1
             entry = self.decode(data, number)
             if entry.previous != previous:
@@ -59,6 +64,17 @@ class Journal:
                 )
             previous = journal_entry.entry_hash(data)
             yield entry, data
+
+    def _datas(self, after: int, ahead_to: int) -> Iterator[bytes]:
+        number = after
+        for data in map_in_order(self.read_bytes, range(after + 1, ahead_to + 1), workers=_READERS):
+            if data is None:
+                return
+            number += 1
+            yield data
+        while (data := self.read_bytes(number + 1)) is not None:
+            number += 1
+            yield data
 
     def hash_of(self, number: int) -> bytes | None:
         """Returns the hash of an entry, zeros for number 0, or None when it does not exist."""

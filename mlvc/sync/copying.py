@@ -11,7 +11,7 @@ from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import pack
 from mlvc.format.ids import digest
-from mlvc.format.pack import PackName
+from mlvc.format.pack import PackClass, PackName
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
 
@@ -29,12 +29,14 @@ def copy_packs(names: Iterable[PackName], source: Backend, target: Backend, prog
         DamageError: the source's pack is damaged; it is not given its name at the target.
     """
     work = partial(_copy, source=source, target=target, progress=progress)
-    copied = [size for size in map_in_order(work, names, workers=_AT_ONCE, ahead=_AT_ONCE) if size]
+    wanted = list(names)
+    at_once = _AT_ONCE if any(name.pack_class is PackClass.DATA for name in wanted) else _SMALL_AT_ONCE
+    copied = [size for size in map_in_order(work, wanted, workers=at_once, ahead=at_once) if size]
     return len(copied), sum(copied)
 
 
-_AT_ONCE = 3
-"""Packs under way at once."""
+_AT_ONCE, _SMALL_AT_ONCE = 3, 12
+"""Packs under way at once; those of records are small, and wait for answers more than for bytes."""
 
 
 def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progress) -> int:

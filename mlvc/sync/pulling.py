@@ -105,7 +105,7 @@ def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, last:
                 hint="one of the two is a copy that both were committed to, or was rewritten; nothing was taken over",
             )
     count = transactions = 0
-    for entry, data in theirs.iterate(tail.number, tail.hash):
+    for entry, data in theirs.iterate(tail.number, tail.hash, ahead_to=theirs.highest()):
         key = journal_entry.key(theirs.id, entry.number)
         if not repository.backend.create(key, data) and ours.read_bytes(entry.number) != data:
             raise RemoteError(f"entry {entry.number} differs here and at the remote '{remote.name}'")
