@@ -182,6 +182,28 @@ def test_any_bytes_in_place_of_a_pickle_do_no_harm(data):
     assert isinstance(torch_pickle.tensors(b"\x80\x02" + data + b"."), dict)
 
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def test_hdf5_is_one_array_alone_and_in_keras_archives():
+    (whole,) = find(HDF5 + bytes(100))
+    assert (whole.offset, whole.size, whole.element) == (0, 108, None)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", HDF5 + bytes(100))
+    (weights,) = find(file.getvalue())
+    assert file.getvalue()[weights.offset : weights.offset + weights.size] == HDF5 + bytes(100)
+
+
+def test_a_keras_archive_whose_weights_are_something_else_is_just_bytes():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("model.weights.h5", b"no HDF5")
+        archive.writestr("empty.h5", b"")
+    assert find(file.getvalue()) == ()
+
+
 def test_gguf_tensors_plain_and_quantized():
     data = gguf([("w", (4, 2), 0, bytes(32)), ("q", (32,), 8, bytes(34)), ("new", (7,), 99, bytes(64))])
     assert [(t.name, t.dtype, t.shape, t.size) for t in find(data)] == [

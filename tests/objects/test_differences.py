@@ -82,6 +82,17 @@ def test_a_later_checkpoint_costs_what_changed_and_comes_back(store, tmp_path):
     alone.close()
 
 
+def test_a_later_hdf5_checkpoint_is_stored_as_its_difference_by_place(store, tmp_path):
+    random = np.random.default_rng(0)
+    weights = random.normal(0, 0.05, 1_000_000)
+    head = b"\x89HDF\r\n\x1a\n" + bytes(2040)
+    one, two = (head + (weights + step * random.normal(0, 1e-4, len(weights))).astype("<f4").tobytes() for step in (0, 1))
+    first, cost = put(store, tmp_path, one)
+    second, later = put(store, tmp_path, two, first)
+    assert later < 0.8 * cost
+    assert get(store, second) == two
+
+
 def test_the_counterpart_is_found_by_name_wherever_the_tensor_moved(store, tmp_path):
     first, _ = put(store, tmp_path, checkpoint(0))
     later, new_bytes = put(store, tmp_path, checkpoint(1, extra=bytes(999)), first)

@@ -32,6 +32,10 @@ def find(read_at: ReadAt, size: int) -> tuple[Tensor, ...]:
             from mlvc.format.tensor_files import zipped
 
             return zipped.read(read_at, size)
+        if start[:8] == b"\x89HDF\r\n\x1a\n":
+            from mlvc.format.tensor_files import hdf5
+
+            return hdf5.read(read_at, size)
         if start[:4] == b"GGUF":
             from mlvc.format.tensor_files import gguf
 

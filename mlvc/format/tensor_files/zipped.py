@@ -1,4 +1,4 @@
-"""Zip archives of tensors: npz (npy members) and PyTorch's pt and pth (raw storages). Only members stored uncompressed."""
+"""Zip archives of tensors: npz (npy members), PyTorch's pt and pth (raw storages), Keras' (HDF5). Only members stored uncompressed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import struct
 import zipfile
 from math import prod
 
-from mlvc.format.tensor_files import npy, safetensors, torch_pickle
+from mlvc.format.tensor_files import hdf5, npy, safetensors, torch_pickle
 from mlvc.format.tensor_files.layout import NotThisKindError, ReadAt, Tensor, checked
 from mlvc.format.tensor_files.torch_pickle import Named
 
@@ -80,10 +80,12 @@ def _start(read_at: ReadAt, member: zipfile.ZipInfo) -> int:
 
 
 def _tensor(read_at: ReadAt, member: zipfile.ZipInfo, said: dict[str, Named]) -> Tensor | None:
-    is_array = member.filename.endswith(".npy")
-    if not is_array and not _STORAGE.match(member.filename):
+    is_array, is_hdf5 = member.filename.endswith(".npy"), member.filename.endswith((".h5", ".hdf5"))
+    if not (is_array or is_hdf5 or _STORAGE.match(member.filename)):
         return None
     start = _start(read_at, member)
+    if is_hdf5:
+        return hdf5.array(read_at, start, member.file_size, member.filename)
     if not is_array:
         return _storage(member, start, said.get(member.filename))
     try:
