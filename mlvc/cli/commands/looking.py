@@ -40,7 +40,7 @@ def ls_command(collection: str | None, everything: bool) -> None:
                 continue
             latest = view.latest(one.name)
             shown = names.display_collection(one.name, workspace.project)
-            aliases = [a for a in view.aliases(one.name) if a != names.LATEST]
+            aliases = [_alias(view, one.name, a, latest) for a in view.aliases(one.name) if a != names.LATEST]
             label = latest.label if latest else "-"
             clash = "  (types clash: " + ", ".join(one.types) + ")" if len(one.types) > 1 else ""
             listed.append((shown, one.type + clash, output.count(one.count, "version"), label, ", ".join(aliases)))
@@ -57,6 +57,15 @@ def ls_command(collection: str | None, everything: bool) -> None:
     if not listed:
         output.note("nothing yet; 'mlvc add PATH' stores a first version")
     output.result(data, output.table(listed, ("NAME", "TYPE", "VERSIONS", "LATEST", "ALIASES")))
+
+
+def _alias(view: View, collection: str, alias: str, latest: Member | None) -> str:
+    """Returns an alias as a list of collections shows it, beside the latest version: with the version it means, if another."""
+    answered = view.alias(collection, alias)
+    if answered.in_conflict:
+        return f"{alias}=conflict"
+    member = view.member(collection, answered.version) if answered.version else None
+    return alias if member is None or (latest and member.version == latest.version) else f"{alias}={member.label}"
 
 
 def _version_row(workspace: Workspace, view: View, member: Member) -> tuple[str, str, str, str]:
