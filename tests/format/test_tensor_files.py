@@ -204,6 +204,13 @@ def test_a_keras_archive_whose_weights_are_something_else_is_just_bytes():
     assert find(file.getvalue()) == ()
 
 
+def test_a_member_that_is_not_what_it_is_named_for_costs_the_others_nothing():
+    file = io.BytesIO(npz(a=np.arange(5)))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("notes.h5", b"no HDF5")
+    assert [t.name for t in find(file.getvalue())] == ["a"]
+
+
 def test_gguf_tensors_plain_and_quantized():
     data = gguf([("w", (4, 2), 0, bytes(32)), ("q", (32,), 8, bytes(34)), ("new", (7,), 99, bytes(64))])
     assert [(t.name, t.dtype, t.shape, t.size) for t in find(data)] == [

@@ -84,14 +84,14 @@ def _tensor(read_at: ReadAt, member: zipfile.ZipInfo, said: dict[str, Named]) ->
     if not (is_array or is_hdf5 or _STORAGE.match(member.filename)):
         return None
     start = _start(read_at, member)
-    if is_hdf5:
-        return hdf5.array(read_at, start, member.file_size, member.filename)
-    if not is_array:
+    if not is_array and not is_hdf5:
         return _storage(member, start, said.get(member.filename))
     try:
+        if is_hdf5:
+            return hdf5.array(read_at, start, member.file_size, member.filename)
         return npy.array(read_at, start, member.file_size, member.filename[: -len(".npy")])
     except NotThisKindError:
-        return None  # objects, or records: bytes like any other
+        return None  # objects, records, or not what it is named for: bytes like any other
 
 
 def _storage(member: zipfile.ZipInfo, start: int, said: Named | None) -> Tensor:
