@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -81,35 +82,30 @@ class PackIndexCache:
     def find_any(self, identifiers: Sequence[bytes], code: int) -> dict[bytes, set[PackName]]:
         """Returns, for each of many ids that is known, the packs that hold it undamaged; see `find`."""
         found: dict[bytes, set[PackName]] = {}
-        names: dict[bytes, PackName] = {}
-        with self._lock:
-            for at in range(0, len(identifiers), _MANY):
-                some = identifiers[at : at + _MANY]
-                marks = ",".join("?" * len(some))
-                sql = f"SELECT id, name {_WHERE_ANY.format(marks)}"
-                for identifier, name in self._database.execute(sql, *some, code):
-                    if name not in names:
-                        names[name] = PackName.from_wire(name)
-                    found.setdefault(identifier, set()).add(names[name])
+        for identifier, name in self._rows("id, name", identifiers, code):
+            found.setdefault(identifier, set()).add(name)
         return found
 
     def places(self, identifiers: Sequence[bytes], code: int) -> dict[bytes, Place]:
         """Returns one place for each of many ids that is known; one where it is stored by itself, if there is one."""
         found: dict[bytes, Place] = {}
+        for identifier, offset, stored, size, base, name in self._rows("id, offset, stored_size, size, base, name", identifiers, code):
+            before = found.get(identifier)
+            if before is None or (base is None and before.slot.base is not None):
+                found[identifier] = Place(name, Slot(identifier, code, offset, stored, size, base))
+        return found
+
+    def _rows(self, columns: str, identifiers: Sequence[bytes], code: int) -> Iterator[Any]:
+        """Yields columns of the undamaged slots of many ids; the last column is the pack's name, parsed once a pack."""
         names: dict[bytes, PackName] = {}
         with self._lock:
             for at in range(0, len(identifiers), _MANY):
                 some = identifiers[at : at + _MANY]
-                marks = ",".join("?" * len(some))
-                sql = f"SELECT id, name, offset, stored_size, size, base {_WHERE_ANY.format(marks)}"
-                for identifier, name, offset, stored, size, base in self._database.execute(sql, *some, code):
-                    before = found.get(identifier)
-                    if before is None or (base is None and before.slot.base is not None):
-                        slot = Slot(identifier, code, offset, stored, size, base)
-                        if name not in names:
-                            names[name] = PackName.from_wire(name)
-                        found[identifier] = Place(names[name], slot)
-        return found
+                sql = f"SELECT {columns} {_WHERE_ANY.format(','.join('?' * len(some)))}"
+                for *row, name in self._database.execute(sql, *some, code):
+                    if name not in names:
+                        names[name] = PackName.from_wire(name)
+                    yield (*row, names[name])
 
     def losses(self) -> int:
         """Returns how often anything indexed here went or was found damaged: while it stays, what was here is here."""

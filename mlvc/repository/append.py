@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from mlvc.errors import DamageError, RemoteError
 from mlvc.format import journal_entry
-from mlvc.format.ids import TransactionId
 from mlvc.format.journal_entry import MAX_SIZE, MAX_TRANSACTIONS, Control, Entry
 from mlvc.format.transaction import Envelope
 from mlvc.journal.entries import Journal
@@ -105,11 +104,6 @@ def _first_batch(envelopes: Sequence[Envelope]) -> list[Envelope]:
             break
         batch.append(envelope)
     return batch
-
-
-def transaction_ids(entries: Sequence[tuple[Entry, bytes]]) -> set[TransactionId]:
-    """Returns the transactions that entries hold."""
-    return {envelope.id for entry, _ in entries for envelope in entry.envelopes}
 
 
 def _now_ms() -> int:

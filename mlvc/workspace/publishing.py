@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -57,13 +56,8 @@ Extra = Callable[[Commit, View], Sequence[Operation]]
 _MODEL_SUFFIXES = (".pt", ".safetensors", ".h5", ".keras", ".gguf", ".onnx")
 
 
-def type_for(path: Path) -> str:
-    """Returns the type that a file's suffix stands for: `model` for the usual model formats, else `dataset`."""
-    return "model" if path.suffix.lower() in _MODEL_SUFFIXES else "dataset"
-
-
 def type_for_entries(paths: Iterable[str]) -> str:
-    """Returns `model` when one of an artifact's files has a model's suffix, else `dataset`."""
+    """Returns `model` when one of an artifact's files has the suffix of a usual model format, else `dataset`."""
     return "model" if any(path.lower().endswith(_MODEL_SUFFIXES) for path in paths) else "dataset"
 
 
