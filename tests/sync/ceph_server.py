@@ -27,6 +27,25 @@ def missing_programs() -> list[str]:
     return [name for name in PROGRAMS if shutil.which(name) is None]
 
 
+def must_skip() -> bool:
+    """Tells whether tests go without it: where it is not installed, and nobody said that it must be."""
+    return bool(missing_programs()) and os.environ.get("MLVC_TEST_SERVERS") != "required"
+
+
+HOW_TO_GET = "no Ceph here: apt-get install radosgw ceph-mon ceph-osd ceph-common"
+
+
+def variables(home: Path) -> dict[str, str]:
+    """Returns the environment of a user of this server."""
+    return {
+        "MLVC_USER": "Ada <ada@example.org>",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+    }
+
+
 def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from loopback_http import LoopbackServer
 
 PASS, REFUSE, LOSE_REPLY, CUT_REPLY, CUT_REQUEST, STALL, TRICKLE = "pass", "refuse", "lose reply", "cut reply", "cut request", "stall", "trickle"
 """
@@ -35,34 +37,14 @@ class FlakyProxy:
         self._target = urlsplit(target).netloc
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        proxy = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's delayed acknowledgement
-
-            def do(self) -> None:
-                proxy.handle(self)
-
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
+        self._server = LoopbackServer(self.handle)
+        self.url = self._server.url
 
     def stop(self) -> None:
         self._stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
-    def handle(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+    def handle(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
         with self._lock:
             action = self.policy(len(self.seen), request.command, request.path)
             self.seen.append((request.command, request.path))

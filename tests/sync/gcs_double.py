@@ -9,9 +9,11 @@ import json
 import threading
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+
+from loopback_http import LoopbackServer
 
 
 class GcsDouble:
@@ -22,41 +24,25 @@ class GcsDouble:
         self._uploads: dict[str, dict[int, bytes]] = {}
         self._generation = 0
         self._lock = threading.Lock()
-        double = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                parts = urlsplit(self.path)
-                _, _bucket, *rest = unquote(parts.path).split("/", 2)
-                status, headers, answer = double.answer(self.command, rest[0] if rest else "", parse_qs(parts.query, keep_blank_values=True), self.headers, body)
-                self.send_response_only(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                if "Content-Length" not in headers:
-                    self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(answer)
-
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = LoopbackServer(self._handle)
+        self.url = self._server.url
         account = {"gcs_base_url": self.url, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
         self.key = json.dumps(account)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
+
+    def _handle(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        parts = urlsplit(request.path)
+        _, _bucket, *rest = unquote(parts.path).split("/", 2)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        status, headers, answer = self.answer(request.command, rest[0] if rest else "", query, request.headers, body)
+        request.send_response_only(status)
+        for name, value in {"Content-Length": str(len(answer)), **headers}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(answer)
 
     def answer(self, method, key, query, headers, body):
         with self._lock:

@@ -21,13 +21,9 @@ REQUIRED = os.environ.get("MLVC_TEST_SERVERS") == "required"
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory):
-    if ceph_server.missing_programs() and not REQUIRED:
-        pytest.skip("no Ceph here: apt-get install radosgw ceph-mon ceph-osd ceph-common")
-    server = ceph_server.CephServer(tmp_path_factory.mktemp("ceph")).start()
+def s3(server):
     server.make_bucket("bucket")
-    yield "s3://bucket", {"endpoint": server.url}, {"AWS_ACCESS_KEY_ID": ceph_server.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": ceph_server.SECRET_KEY}
-    server.stop()
+    return "s3://bucket", {"endpoint": server.url}, {"AWS_ACCESS_KEY_ID": ceph_server.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": ceph_server.SECRET_KEY}
 
 
 @pytest.fixture(scope="module")

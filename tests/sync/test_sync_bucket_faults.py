@@ -15,23 +15,10 @@ from mlvc.errors import DamageError, Error, RemoteError
 from mlvc.workspace import exchanging
 from mlvc.workspace.workspace import Workspace
 
-pytestmark = [
-    pytest.mark.xdist_group("ceph faults"),
-    pytest.mark.skipif(
-        bool(ceph_server.missing_programs()) and os.environ.get("MLVC_TEST_SERVERS") != "required",
-        reason="no Ceph here: apt-get install radosgw ceph-mon ceph-osd ceph-common",
-    ),
-]
+pytestmark = pytest.mark.xdist_group("ceph faults")
 
 NOISE = os.urandom(300_000)
 STALLED_S = 1
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    made = ceph_server.CephServer(tmp_path_factory.mktemp("ceph")).start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture
@@ -44,13 +31,7 @@ def proxy(server):
 @pytest.fixture
 def line(tmp_path, server, proxy, monkeypatch):
     """Makes workspaces whose upstream is a bucket behind the proxy: (folder, bucket) -> workspace."""
-    environment = {
-        "MLVC_USER": "Ada <ada@example.org>",
-        "AWS_ACCESS_KEY_ID": ceph_server.ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": ceph_server.SECRET_KEY,
-        "HOME": str(tmp_path),
-        "PATH": os.environ["PATH"],
-    }
+    environment = ceph_server.variables(tmp_path)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     quick = {"init_backoff": object_store.timedelta(milliseconds=1), "max_backoff": object_store.timedelta(milliseconds=20), "base": 2}

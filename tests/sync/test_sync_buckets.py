@@ -17,22 +17,9 @@ from mlvc.errors import RemoteError, UsageError
 from mlvc.workspace import exchanging, opening
 from mlvc.workspace.workspace import Workspace
 
-pytestmark = [
-    pytest.mark.xdist_group("ceph"),
-    pytest.mark.skipif(
-        bool(ceph_server.missing_programs()) and os.environ.get("MLVC_TEST_SERVERS") != "required",
-        reason="no Ceph here: apt-get install radosgw ceph-mon ceph-osd ceph-common",
-    ),
-]
+pytestmark = pytest.mark.xdist_group("ceph")
 
 NOISE = os.urandom(3 << 20)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    made = ceph_server.CephServer(tmp_path_factory.mktemp("ceph")).start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture
@@ -44,13 +31,7 @@ def bucket(server, request):
 
 @pytest.fixture
 def environment(tmp_path):
-    return {
-        "MLVC_USER": "Ada <ada@example.org>",
-        "AWS_ACCESS_KEY_ID": ceph_server.ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": ceph_server.SECRET_KEY,
-        "HOME": str(tmp_path / "home"),
-        "PATH": os.environ["PATH"],
-    }
+    return ceph_server.variables(tmp_path / "home")
 
 
 @pytest.fixture(autouse=True)
