@@ -42,7 +42,11 @@ class Settings(Struct, frozen=True):
 
 def read(root: Path) -> Settings:
     """Returns the settings of a working tree; UsageError when the file cannot be understood."""
-    values = read_raw(root)
+    return _understood(read_raw(root), root / FILE_NAME)
+
+
+def _understood(values: dict[str, Any], path: Path) -> Settings:
+    """Returns the settings in the values of a file; UsageError when they make no sense."""
     try:
         remotes = {
             str(name): RemoteSettings(str(remote["url"]), {str(k): str(v) for k, v in remote.items() if k != "url"})
@@ -52,24 +56,27 @@ def read(root: Path) -> Settings:
         upstream = values.get("upstream")
     except (AttributeError, KeyError, TypeError) as error:
         raise UsageError(
-            f"{root / FILE_NAME}: a remote is a table with a 'url'", hint='write [remotes.NAME] and url = "..." below it'
+            f"{path}: a remote is a table with a 'url'", hint='write [remotes.NAME] and url = "..." below it'
         ) from error
     if upstream is None and remotes:
         upstream = next(iter(remotes))
-    copies, limit = _copies(root, values.get("copies", {}))
+    copies, limit = _copies(values.get("copies", {}), path)
     return Settings(None if project is None else str(project), remotes, upstream, copies, limit)
 
 
-def _copies(root: Path, said: Any) -> tuple[str, int]:
+def _copies(said: Any, path: Path) -> tuple[str, int]:
     """Returns when to keep raw copies, and the most bytes they may have."""
-    keep = said.get("keep", raw_copies.AUTO) if isinstance(said, dict) else None
-    limit = said.get("limit_gib", raw_copies.DEFAULT_LIMIT >> 30) if isinstance(said, dict) else None
-    if keep not in raw_copies.POLICIES or isinstance(limit, bool) or not isinstance(limit, (int, float)) or limit < 0:
-        raise UsageError(
-            f"{root / FILE_NAME}: [copies] is {said!r}, expected 'keep' as {', '.join(raw_copies.POLICIES)} and 'limit_gib' as a number",
-            hint="'mlvc config --unset copies.keep' goes back to the default",
-        )
-    return keep, int(limit * (1 << 30))
+    try:
+        keep = said.get("keep", raw_copies.AUTO)
+        limit = float(said.get("limit_gib", raw_copies.DEFAULT_LIMIT >> 30))  # the command line writes numbers as texts
+        if keep in raw_copies.POLICIES and 0 <= limit < float("inf"):
+            return keep, int(limit * (1 << 30))
+    except (AttributeError, TypeError, ValueError):
+        pass  # said below, as for a number out of bounds
+    raise UsageError(
+        f"{path}: [copies] would be {said!r}, expected 'keep' as {', '.join(raw_copies.POLICIES)} and 'limit_gib' as a number",
+        hint=f"the table [copies] in {path} may also be left out",
+    )
 
 
 def read_raw(root: Path) -> dict[str, Any]:
@@ -89,7 +96,7 @@ def put(root: Path, key: str, value: Any | None) -> None:
     """Sets a dotted key, or removes it with None; comments and order stay.
 
     Raises:
-        UsageError: a part of the key is a value already.
+        UsageError: a part of the key is a value already, or the value makes no sense there.
     """
     import tomlkit
 
@@ -110,4 +117,5 @@ def put(root: Path, key: str, value: Any | None) -> None:
         table.pop(name, None)
     else:
         table[name] = value
+    _understood(document.unwrap(), path)  # what no later command could read is not written
     atomic_file.replace(path, tomlkit.dumps(document).encode())

@@ -167,6 +167,13 @@ def test_the_policy_comes_from_the_settings_and_a_wrong_one_is_refused(tree):
     workspace = Workspace.find(tree.root)
     assert (workspace.settings.copies, workspace.settings.copies_limit) == (raw_copies.ALWAYS, 2 << 30)
 
-    configuration.put(tree.root, "copies.keep", "sometimes")
+    for key, wrong in (("copies.keep", "sometimes"), ("copies.limit_gib", "much"), ("copies.limit_gib", "nan")):
+        with pytest.raises(UsageError, match="auto, always, never"):
+            configuration.put(tree.root, key, wrong)
+    configuration.put(tree.root, "copies.limit_gib", "0.5")
+    workspace = Workspace.find(tree.root)
+    assert (workspace.settings.copies, workspace.settings.copies_limit) == (raw_copies.ALWAYS, 1 << 29), "as it was, and texts count"
+
+    (tree.root / "mlvc.toml").write_text('[copies]\nkeep = "sometimes"\n')
     with pytest.raises(UsageError, match="auto, always, never"):
         Workspace.find(tree.root)
