@@ -279,9 +279,11 @@ def _diff_tensors(workspace: Workspace, view: View, before: Member, after: Membe
 
     lines = [f"{resolving.display(workspace, before)} -> {resolving.display(workspace, after)}"]
     data = []
-    for change in tensors.differences(workspace, view, before.version, after.version):
+    changes = list(tensors.differences(workspace, view, before.version, after.version))
+    are_in_one_file = len({change.path for change in changes}) <= 1
+    for change in changes:
         found = change.difference
-        said = f"{change.kind + ':':<10} {change.name}"
+        said = f"{change.kind + ':':<10} {change.name}" + ("" if are_in_one_file else f"  in {change.path}")
         if found is not None:
             said += f"  {found.changed:,} of {found.count:,} elements  max {found.largest:.3g}  mean {found.mean:.3g}"
         elif change.before is not None and change.after is not None:
