@@ -12,9 +12,10 @@ from email.utils import formatdate
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from ceph_server import START_S, await_port, free_ports
+from ceph_server import START_S, await_port, own_address
 
 PROGRAM = "azurite-blob"
+PORT = 10000
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The emulator's one account, as its documentation prints it: no secret."""
@@ -30,12 +31,12 @@ class AzuriteServer:
     """An emulator under way; `url` is the account's endpoint."""
 
     def __init__(self, folder: Path) -> None:
-        (port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}/{ACCOUNT}"
+        address = own_address()
+        self.url = f"http://{address}:{PORT}/{ACCOUNT}"
         options = ["--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-        command = [PROGRAM, "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
+        command = [PROGRAM, "--blobHost", address, "--blobPort", str(PORT), *options]
         self._child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
-        await_port(port, self._child)
+        await_port(address, PORT, self._child)
 
     def make_container(self, name: str) -> None:
         """Makes a container, by a request signed with the shared key."""

