@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from mlvc.backend.object_store import CLIENT_OPTIONS, RETRIES, ObjectStoreBackend
+from mlvc.backend.unconditional import CarrierBucket
 from mlvc.errors import RemoteError, UsageError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Store
 
 SCHEMES = ("s3", "gs", "az")
-OPTIONS = ("endpoint", "region", "path_style", "profile", "account", "anonymous")
+OPTIONS = ("endpoint", "region", "path_style", "profile", "account", "anonymous", "carrier")
 """What `mlvc.toml` may say of a remote beside its URL."""
 
 _KEYS = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key", "aws_session_token": "session_token"}
@@ -98,7 +99,7 @@ def open_place(place: Place, environment: Mapping[str, str], *, retries: bool = 
         raise RemoteError(
             f"{place.url} cannot be opened: {str(error).splitlines()[0]}", hint="check its options, and where its credentials come from"
         ) from error
-    return ObjectStoreBackend(place.url, opened)
+    return (CarrierBucket if _is_on(place, "carrier") else ObjectStoreBackend)(place.url, opened)
 
 
 def _is_on(place: Place, name: str) -> bool:

@@ -85,15 +85,16 @@ class Journal:
 
     def highest(self) -> int:
         """Returns the highest number that is there, whatever is missing below it; 0 when there is none."""
-        return max(self._numbers(), default=0)
+        return max(self.numbers(), default=0)
 
-    def _numbers(self) -> set[int]:
+    def numbers(self) -> set[int]:
+        """Returns the numbers of all entries that are there."""
         names = (key.rsplit("/", 1)[1] for key, _ in self.backend.keys(f"journal/{self.id.hex()}/"))
         return {int(name) for name in names if name.isascii() and name.isdigit()}
 
     def holes(self) -> list[int]:
         """Returns the numbers missing below the highest entry: damage, for a journal has no holes."""
-        there = self._numbers()
+        there = self.numbers()
         return sorted(set(range(1, max(there, default=0) + 1)) - there)
 
 

@@ -247,12 +247,9 @@ def missing_pieces(
     repository: Repository, fresh: fresh_view.FreshView, kept: Iterable[VersionId]
 ) -> list[Wanted]:
     """Returns what living versions and runs need and no undamaged local pack holds."""
-    fetch, repository.objects.fetch = repository.objects.fetch, None
-    try:
+    with repository.objects.local_only():
         needs = list(liveness.live_needs(fresh, kept=kept, dead_since_s=float("inf")))
         wanted, _ = liveness.wanted(repository.objects, needs)
-    finally:
-        repository.objects.fetch = fetch
     return [item for item in sorted(wanted) if not repository.objects.index.find(*item)]
 
 

@@ -54,11 +54,8 @@ def plan(repository: Repository, kept: Iterable[VersionId], grace_s: float) -> G
     fresh = fresh_view.fold_anew(repository)
     since = store_clock_s(repository) - grace_s
     needs = liveness.live_needs(fresh, kept=kept, dead_since_s=since)
-    fetch, repository.objects.fetch = repository.objects.fetch, None  # it reads what is here, and takes locks of its own
-    try:
+    with repository.objects.local_only():
         wanted, broken = liveness.wanted(repository.objects, needs)
-    finally:
-        repository.objects.fetch = fetch
     if broken:
         raise DamageError(
             f"{len(broken)} manifests or recipes of living versions cannot be read, so nothing may be dropped",

@@ -114,11 +114,8 @@ def _live(repository: Repository, kept: Iterable[VersionId], grace_s: float) -> 
 
 def _wanted(repository: Repository, needs: Iterable[Need]) -> tuple[set[Wanted], set[Wanted]]:
     objects = repository.objects
-    fetch, objects.fetch = objects.fetch, None  # it reads what is here, and takes locks of its own
-    try:
+    with objects.local_only():
         direct, broken = liveness.wanted_for_itself(objects, needs)
-    finally:
-        objects.fetch = fetch
     if broken:
         raise DamageError(
             f"{len(broken)} manifests or recipes of living versions cannot be read, so nothing may be dropped",

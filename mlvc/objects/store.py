@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import accumulate
 from pathlib import Path
@@ -52,6 +53,15 @@ class ObjectStore:
         self.backend = backend
         self.index = PackIndexCache(backend, index_path)
         self.fetch: Fetch | None = None
+
+    @contextmanager
+    def local_only(self) -> Iterator[None]:
+        """Keeps reads in the block from asking anywhere else: the caller wants what is here, or holds locks that a fetch takes."""
+        fetch, self.fetch = self.fetch, None
+        try:
+            yield
+        finally:
+            self.fetch = fetch
 
     # -- chunks and records -----------------------------------------------------------------------------------------
 

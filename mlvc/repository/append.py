@@ -23,6 +23,13 @@ _PAUSE_S = 0.01
 """A store may answer 'conflict' while another's write is on its way; the pause doubles each time."""
 
 
+class ControlActError(Exception):
+    """The journal got a control act while something was to be appended: whoever appends looks again at what it changed.
+
+    Never reaches a user.
+    """
+
+
 class Tail(Struct, frozen=True):
     """The end of a journal: the number and hash of its last entry."""
 
@@ -51,6 +58,7 @@ def append_transactions(journal: Journal, known: Tail, envelopes: Sequence[Envel
         The end of the journal after the append.
 
     Raises:
+        ControlActError: a sweep, or another act, stands after `known`; of the transactions, none or the first ones are there.
         DamageError: the journal does not continue from `known`.
         RemoteError: the store says of a number that it is taken, and does not give what took it.
     """
@@ -63,6 +71,8 @@ def append_transactions(journal: Journal, known: Tail, envelopes: Sequence[Envel
         waiting = [envelope for envelope in waiting if envelope.id not in there]
         if not waiting:
             return tail
+        if any(entry.control is not None for entry, _ in fresh):
+            raise ControlActError
         unexplained = 0 if fresh else unexplained
         if unexplained == _MOST_UNEXPLAINED:
             raise RemoteError(

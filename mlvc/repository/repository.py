@@ -146,14 +146,23 @@ class Repository:
     def record(self, envelopes: list[Envelope]) -> None:
         """Makes transactions true: appended where this store is the authority, pending elsewhere. Durable on return."""
         with self.locks.appending():
-            standing = self.refresh()
-            check_understood(standing.stopped)
-            if self.is_authority(standing):
-                self._append(standing, envelopes)
-            else:
-                for envelope in envelopes:
-                    self.pending.add(envelope)
+            while not self._record(envelopes):
+                continue
         self.refresh()
+
+    def _record(self, envelopes: list[Envelope]) -> bool:
+        """Returns False when, in spite of the lock, the journal's authority may have changed meanwhile."""
+        standing = self.refresh()
+        check_understood(standing.stopped)
+        if not self.is_authority(standing):
+            for envelope in envelopes:
+                self.pending.add(envelope)
+            return True
+        try:
+            self._append(standing, envelopes)
+        except append.ControlActError:
+            return False
+        return True
 
     def _append(self, standing: Standing, envelopes: list[Envelope]) -> None:
         """Appends to this store's own journal; the caller holds the append lock and has refreshed."""
@@ -184,7 +193,10 @@ class Repository:
             fresh = [e for e in waiting if self._view.entry_of(e.id) is None]
             appends = bool(fresh) and self.is_authority(standing)
             if appends:
-                self._append(standing, fresh)
+                try:
+                    self._append(standing, fresh)
+                except append.ControlActError:
+                    appends = False  # it is in the inbox still, for whoever looks next
                 self.refresh()
             journal = self.journal()
             if journal is not None:  # the entry's name must be durable, whoever wrote it, before the pending file goes

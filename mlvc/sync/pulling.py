@@ -9,11 +9,13 @@ from mlvc.errors import ConflictError, RemoteError
 from mlvc.fold.questions import View
 from mlvc.format import journal_entry
 from mlvc.format.ids import VersionId
+from mlvc.format.journal_entry import Entry
 from mlvc.format.pack import PackClass, PackName
 from mlvc.journal.entries import Journal
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.append import Tail
 from mlvc.repository.repository import Repository
+from mlvc.sync import carrying
 from mlvc.sync.copying import copy_packs
 from mlvc.sync.remote import Remote
 
@@ -28,14 +30,22 @@ class Renumbered(Struct, frozen=True):
 
 
 class Pulled(Struct, frozen=True):
-    """What a pull brought: entries, transactions in them, and pending versions that were renumbered."""
+    """What a pull brought.
+
+    Attributes:
+        entries, transactions: of the journal.
+        renumbered: versions that were pending and have other numbers now.
+        carried: transactions from a carrier's inbox, which are pending here now.
+    """
 
     entries: int
     transactions: int
     renumbered: tuple[Renumbered, ...]
+    carried: int = 0
 
 
 NOTHING = Pulled(0, 0, ())
+
 
 def pull(repository: Repository, remote: Remote, progress: Progress = SILENT) -> Pulled:
     """Brings names, history, registry and run records from a remote. Safe to cut off at any point.
@@ -51,19 +61,30 @@ def pull(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
     if last is None:  # nothing was heard of it yet, or it is not what it was
         remote.require_record()
     theirs = remote.journal()
-    if theirs is None:
-        return NOTHING
-    if last is not None and journal_entry.entry_hash(last) == tail.hash and theirs.read_bytes(tail.number + 1) is None:
+    is_current = theirs is None or (
+        last is not None and journal_entry.entry_hash(last) == tail.hash and theirs.read_bytes(tail.number + 1) is None
+    )
+    if is_current and _leads(repository, remote):
         return NOTHING
     before = _provisional(repository)
+    count = transactions = carried = 0
     with repository.locks.committing():
-        _copy_meta(repository, remote, progress)
-        with repository.locks.appending():
-            _adopt(repository, theirs, remote)
-            count, transactions = _copy_entries(repository, theirs, remote, last)
+        if theirs is not None and not is_current:
+            _copy_meta(repository, remote, progress)
+            with repository.locks.appending():
+                _adopt(repository, theirs, remote)
+                count, transactions = _copy_entries(repository, theirs, remote, last)
+        if not _leads(repository, remote):
+            carried = carrying.take_inbox(repository, remote, progress)
     repository.take_in_inbox()
     repository.refresh()
-    return Pulled(count, transactions, _renumbered(repository, before))
+    return Pulled(count, transactions, _renumbered(repository, before), carried)
+
+
+def _leads(repository: Repository, remote: Remote) -> bool:
+    """Tells whether a remote is the authority of the history that is here: then nobody leaves anything in its inbox."""
+    authority = repository.refresh().authority
+    return authority is not None and authority[0] == remote.require_record().id
 
 
 def _copy_meta(repository: Repository, remote: Remote, progress: Progress) -> None:
@@ -98,12 +119,10 @@ def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, last:
     if tail.number:
         there = last or theirs.read_bytes(tail.number)
         if there is None:
-            return 0, 0  # what is here goes further: a handover that the next push completes
+            _check_not_shortened(ours, theirs, remote, tail.number)
+            return 0, 0  # what is here goes further: the next push copies it
         if journal_entry.entry_hash(there) != tail.hash:
-            raise ConflictError(
-                f"the history of the remote '{remote.name}' went another way at entry {tail.number} than the one here",
-                hint="one of the two is a copy that both were committed to, or was rewritten; nothing was taken over",
-            )
+            raise carrying.went_another_way(f"the remote '{remote.name}'", tail.number)
     count = transactions = 0
     for entry, data in theirs.iterate(tail.number, tail.hash, ahead_to=theirs.highest()):
         key = journal_entry.key(theirs.id, entry.number)
@@ -112,6 +131,21 @@ def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, last:
         count += 1
         transactions += len(entry.envelopes)
     return count, transactions
+
+
+def _check_not_shortened(ours: Journal, theirs: Journal, remote: Remote, here: int) -> None:
+    """Raises ConflictError when a remote lacks entries that it had confirmed itself, as the authority."""
+    there = theirs.highest()
+    leading = [entry.number for entry, _ in ours.iterate(0, journal_entry.NO_PREDECESSOR) if _hands_to(entry, remote)]
+    if leading and there >= leading[-1]:
+        raise ConflictError(
+            f"the remote '{remote.name}' has lost entries that it had confirmed: it ends at {there:,}, here it ends at {here:,}",
+            hint="it was rewritten, or restored from an old copy; 'mlvc fsck --repair' puts back what is here",
+        )
+
+
+def _hands_to(entry: Entry, remote: Remote) -> bool:
+    return entry.control is not None and entry.control.store_id == remote.require_record().id
 
 
 def local_tail(repository: Repository, journal: bytes) -> Tail:

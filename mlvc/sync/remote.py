@@ -30,12 +30,14 @@ class Remote:
         name: what the user calls it.
         backend: where it is.
         url: as stored in entries and shown, without secrets.
+        may_lead: whether a first push may make it the authority: the upstream, if it takes conditional writes.
     """
 
-    def __init__(self, name: str, backend: Backend, cache_folder: Path) -> None:
+    def __init__(self, name: str, backend: Backend, cache_folder: Path, *, may_lead: bool = True) -> None:
         self.name = name
         self.backend = backend
         self.url = backend.url
+        self.may_lead = may_lead
         self._cache_folder = cache_folder
         self._index: PackIndexCache | None = None
         self._record: StoreRecord | None = None

@@ -43,8 +43,7 @@ def counterparts(workspace: Workspace, draft: Draft) -> Iterator[Counterparts]:
 def _files(workspace: Workspace, found: list[VersionId]) -> Iterator[BaseFile]:
     view = workspace.repository.view()
     objects = workspace.repository.objects
-    fetch, objects.fetch = objects.fetch, None  # what a lazy clone left behind is no base: an upload is no reason to download
-    try:
+    with objects.local_only():  # what a lazy clone left behind is no base: an upload is no reason to download
         for version in found:
             try:
                 held = contents.of(workspace, view, version)
@@ -53,5 +52,3 @@ def _files(workspace: Workspace, found: list[VersionId]) -> Iterator[BaseFile]:
                     yield BaseFile(entry.path, objects.recipe(held.recipes, entry.digest, entry.size))
             except (DamageError, NotFoundError):
                 continue
-    finally:
-        objects.fetch = fetch

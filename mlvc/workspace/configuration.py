@@ -21,6 +21,11 @@ class RemoteSettings(Struct, frozen=True):
     url: str
     options: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_carrier(self) -> bool:
+        """Whether it must not become the authority: it is known not to honour conditional writes, or only to be carried around."""
+        return self.options.get("carrier", "").lower() in ("1", "true", "yes")
+
 
 class Settings(Struct, frozen=True):
     """What `mlvc.toml` says.
@@ -38,6 +43,11 @@ class Settings(Struct, frozen=True):
     upstream: str | None = None
     copies: str = raw_copies.AUTO
     copies_limit: int = raw_copies.DEFAULT_LIMIT
+
+    @property
+    def may_start_journals(self) -> bool:
+        """Whether a first commit here may begin a history: no remote is named that may have one."""
+        return all(remote.is_carrier for remote in self.remotes.values())
 
 
 def read(root: Path) -> Settings:

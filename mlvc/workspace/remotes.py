@@ -19,6 +19,7 @@ from mlvc.backend import clouds
 from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
 from mlvc.backend.remote_folder import RemoteFolder
+from mlvc.backend.unconditional import CarrierFolder
 from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
 from mlvc.format.names import MAX_NAME
 from mlvc.journal.entries import Journal
@@ -109,14 +110,18 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
     if is_cloud(url):
         place = clouds.parse(url, options or {})
         settings = RemoteSettings(place.url, dict(place.options))
-        says = _try_out_bucket(workspace, name, place)
-        trust.trust(workspace.environment, settings)
+        found = _try_out_bucket(workspace, name, place)
     else:
-        if options:
-            raise UsageError(f"a folder has no '{next(iter(options))}'", hint="leave the option out")
+        wrong = next((option for option in options or {} if option != "carrier"), None)
+        if wrong is not None:
+            raise UsageError(f"a folder has no '{wrong}'", hint="leave the option out")
         folder = Path(os.path.abspath(local_folder(url).expanduser()))
-        settings = RemoteSettings(str(folder))
-        says = _try_out_folder(workspace, remote_at(workspace, name, settings), folder)
+        settings = RemoteSettings(str(folder), dict(options or {}))
+        found = _try_out_folder(workspace, name, folder)
+    if found.problem is not None:
+        settings = RemoteSettings(settings.url, {**settings.options, "carrier": "true"})
+    if is_cloud(url):
+        trust.trust(workspace.environment, settings)
     is_upstream = not workspace.settings.remotes
     configuration.put(workspace.root, f"remotes.{name}.url", settings.url)
     for option, value in settings.options.items():
@@ -124,6 +129,7 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
     if is_upstream:
         configuration.put(workspace.root, "upstream", name)
     workspace.reload_settings()
+    says = f"{found.contents}{_carries(found, settings)}"
     return AddedRemote(name, settings.url, is_upstream, says)
 
 
@@ -135,63 +141,89 @@ def trust_remote(workspace: Workspace, name: str | None) -> RemoteSettings:
     return settings
 
 
-def _try_out_bucket(workspace: Workspace, name: str, place: clouds.Place) -> str:
+class _Found(Struct, frozen=True):
+    """What a place holds, in words, and why it can only be a carrier, or None."""
+
+    contents: str
+    problem: str | None
+
+
+def _carries(found: _Found, settings: RemoteSettings) -> str:
+    if found.problem is not None:
+        return f"; it can only be a carrier, for {found.problem}: pushes leave changes there for whoever reaches the authority"
+    return "; a carrier: pushes leave changes there for whoever reaches the authority" if settings.is_carrier else ""
+
+
+def _try_out_bucket(workspace: Workspace, name: str, place: clouds.Place) -> _Found:
     """Returns what there is in a bucket; refuses one that cannot hold, or is not for, a store."""
     backend = clouds.open_place(place, workspace.environment, retries=False)
     remote = Remote(name, backend, workspace.repository.path / "cache")
-    record = remote.record()
-    if record is None:
+    if remote.record() is None:
         foreign = next((key for key, _ in backend.keys("") if key.split("/")[0] not in _STORE_PARTS and not key.startswith(".")), None)
         if foreign is not None:
             raise UsageError(
                 f"{place.url} holds other things ('{foreign}') and no mlvc store", hint=f"name a prefix: {place.url}/mlvc"
             )
-    problem = _probe(backend)
-    if problem is not None and record is None:
-        raise RemoteError(f"{place.url} cannot be a remote: {problem}", hint="use a store that honours conditional writes, or a folder")
-    note = "" if problem is None else f"; it can be pulled from, not pushed to: {problem}"
-    return _contents(workspace, remote.journal()) + note
+    return _found(workspace, remote, backend)
 
 
-def _try_out_folder(workspace: Workspace, remote: Remote, folder: Path) -> str:
+def _try_out_folder(workspace: Workspace, name: str, folder: Path) -> _Found:
     """Returns what there is at a folder, which is made if need be; refuses one that cannot hold, or is not for, a store."""
+    remote = remote_at(workspace, name, RemoteSettings(str(folder)))
     store = local_folder(remote.url)
     if store == workspace.repository.path:
         raise UsageError(f"{folder} is this repository itself", hint="name another folder")
     if store.exists() and not store.is_dir():
         raise UsageError(f"{store} is a file, expected a folder")
-    record = remote.record()
-    if record is None and store.is_dir():
+    if remote.record() is None and store.is_dir():
         foreign = sorted(p.name for p in store.iterdir() if p.name not in _STORE_PARTS and not p.name.startswith("."))
         if foreign:
             raise UsageError(
                 f"{store} holds other things ('{foreign[0]}') and no mlvc store", hint="name an empty folder, or a new one"
             )
-    problem = _probe(LocalBackend(store))
-    if problem is not None and record is None:
-        raise RemoteError(f"{store} cannot be a remote: {problem}", hint="name a folder on a disk that you may write to")
-    note = "" if problem is None else f"; it can be pulled from, not pushed to: {problem}"
-    return _contents(workspace, remote.journal()) + note
+    return _found(workspace, remote, LocalBackend(store))
+
+
+def _found(workspace: Workspace, remote: Remote, backend: Backend) -> _Found:
+    contents = _contents(workspace, remote.journal())
+    try:
+        return _Found(contents, _probe(backend))
+    except RemoteError as error:
+        if remote.record() is None:
+            raise
+        return _Found(f"{contents}; it can be pulled from, not pushed to: {error.message}", None)
 
 
 def _probe(backend: Backend) -> str | None:
-    """Returns why a place cannot take entries, or None: of several creates one must win, and a range must be read as one."""
+    """Returns why a place cannot take entries, or None: of several creates one must win, and a range must be read as one.
+
+    Raises:
+        RemoteError: it cannot even be written to and read from.
+    """
     key = f"{atomic_file.TEMPORARY_PREFIX}probe-{os.urandom(8).hex()}"
     try:
-        if backend.size(f"{key}-none") is not None:
-            return "it has what was never written"
+        backend.write(f"{key}-plain", [_PROBE])
+        if backend.read(f"{key}-plain") != _PROBE or backend.size(f"{key}-none") is not None:
+            raise RemoteError(f"{backend.url} cannot be a remote: what it gives is not what was written")
+    except LocalFileError as error:
+        raise RemoteError(
+            f"{backend.url} cannot be a remote: {error.message}", hint="name a folder on a disk that you may write to"
+        ) from error
+    try:
+        part = backend.read_range(f"{key}-plain", 7, 9)
+        backend.delete(f"{key}-plain")
         won = [backend.create(key, _PROBE), backend.create(key, b"another")]
-        part = backend.read_range(key, 7, 9)
         backend.delete(key)
+        if part != _PROBE[7:16]:
+            return "it does not give a part of what it holds when asked for one"
         if won != [True, False]:
             return "it overwrites what is there when something is created anew"
         at_once = list(map_in_order(lambda _: backend.create(key, _PROBE), range(_AT_ONCE), workers=_AT_ONCE))
         backend.delete(key)
     except (LocalFileError, RemoteError) as error:
-        return error.message
-    if at_once.count(True) != 1:
-        return "of several that create one thing at once, more than one is told that it did"
-    return None if part == _PROBE[7:16] else "it does not give a part of what it holds when asked for one"
+        backend.delete(f"{key}-plain")
+        return f"it refused a conditional write, or to give a part of what it holds ({error.message})"
+    return None if at_once.count(True) == 1 else "of several that create one thing at once, more than one is told that it did"
 
 
 _AT_ONCE = 8
@@ -227,7 +259,8 @@ def open_remote(workspace: Workspace, name: str | None = None) -> Remote:
 def remote_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Remote:
     """Opens what a URL names: a bucket that this user trusts, a store's folder, or a repository that holds one."""
     check_scheme(settings.url)
-    return Remote(name, _backend_at(workspace, name, settings), workspace.repository.path / "cache")
+    may_lead = name == workspace.settings.upstream and not settings.is_carrier
+    return Remote(name, _backend_at(workspace, name, settings), workspace.repository.path / "cache", may_lead=may_lead)
 
 
 def _backend_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Backend:
@@ -236,7 +269,7 @@ def _backend_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Ba
         trust.require(workspace.environment, name, settings)
         return clouds.open_place(place, workspace.environment)
     folder = workspace.root / local_folder(settings.url).expanduser()  # a relative one is written by hand, and means the root
-    return RemoteFolder(locating.store_within(folder))
+    return (CarrierFolder if settings.is_carrier else RemoteFolder)(locating.store_within(folder))
 
 
 def all_remotes(workspace: Workspace) -> list[Remote]:

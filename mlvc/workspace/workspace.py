@@ -53,7 +53,7 @@ class Workspace:
         self.progress: Progress = SILENT
         self.settings = configuration.read(location.root)
         self.repository = Repository(location.store)
-        self.repository.starts_journals = not self.settings.remotes
+        self.repository.starts_journals = self.settings.may_start_journals
         self.run_project: str | None = None
         """The project of the run that this process has active here: names without a project mean its artifacts."""
         self._who: str | None = None
@@ -106,7 +106,7 @@ class Workspace:
     def reload_settings(self) -> None:
         """Reads `mlvc.toml` again."""
         self.settings = configuration.read(self.root)
-        self.repository.starts_journals = not self.settings.remotes
+        self.repository.starts_journals = self.settings.may_start_journals
 
     def close(self) -> None:
         """Closes the caches."""

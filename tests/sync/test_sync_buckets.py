@@ -146,10 +146,34 @@ def liar(tmp_path):
     child.wait()
 
 
-def test_a_store_that_overwrites_what_is_created_anew_is_refused(here, liar):
-    with pytest.raises(RemoteError, match="overwrites what is there"):
-        exchanging.add_remote(here, "liar", "s3://bucket/team", {"endpoint": liar})
-    assert list(here.settings.remotes) == ["origin"]
+def test_a_store_that_overwrites_what_is_created_anew_is_only_a_carrier(here, liar, tmp_path, environment):
+    added = exchanging.add_remote(here, "liar", "s3://bucket/team", {"endpoint": liar})
+    assert "can only be a carrier" in added.says
+    publish(here, {"w": b"1"})
+    exchanging.push(here)
+    publish(here, {"w": b"2"})
+    assert exchanging.push(here, "liar").left == 1
+    there = exchanging.clone("s3://bucket/team", tmp_path / "there", environment, {"endpoint": liar})[0]
+    assert list(history(there)) == ["v0", "v1~"]
+
+
+def test_a_store_that_overwrites_never_becomes_the_authority(tmp_path, environment, liar):
+    (tmp_path / "first").mkdir()
+    first, _ = Workspace.create(tmp_path / "first", environment, project="p")
+    added = exchanging.add_remote(first, "origin", "s3://bucket/team", {"endpoint": liar})
+    assert added.is_upstream
+    publish(first, {"w": b"1"})
+    assert list(history(first)) == ["v0"]
+    exchanging.push(first)
+    assert list(history(first)) == ["v0"]
+    second = exchanging.clone("s3://bucket/team", tmp_path / "second", environment, {"endpoint": liar})[0]
+    publish(second, {"w": b"2"})
+    exchanging.push(second)
+    assert exchanging.pull(first).carried == 1
+    assert list(history(first)) == ["v0", "v1"]
+    exchanging.push(first)
+    exchanging.pull(second)
+    assert list(history(second)) == ["v0", "v1"]
 
 
 @pytest.mark.parametrize("key", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])

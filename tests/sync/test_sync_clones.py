@@ -15,7 +15,6 @@ from mlvc.errors import (
     InvalidNameError,
     NotFoundError,
     RemoteError,
-    UnsupportedError,
     UsageError,
 )
 from mlvc.format import manifest as manifests
@@ -288,26 +287,6 @@ def _begun(where):
     journal = Journal(where.repository.backend, bytes(16))
     append.append_control(journal, Tail(0, bytes(32)), Control(GENESIS, where.repository.id))
     raise UsageError("too large")
-
-
-def test_a_clone_cannot_fill_a_second_remote(tmp_path, origin, remote):
-    there = clone(remote, tmp_path / "b")
-    publish(there, {"w.bin": b"mine"})
-    exchanging.add_remote(there, "second", str(tmp_path / "second"))
-    with pytest.raises(UnsupportedError, match="authority"):
-        exchanging.push(there, "second")
-    assert not (tmp_path / "second" / "store").exists()
-
-
-def test_pushing_to_a_clone_is_refused_and_pulling_from_it_works(tmp_path, origin, remote):
-    there = clone(remote, tmp_path / "b")
-    publish(there, {"w.bin": b"mine"})
-    exchanging.add_remote(origin, "peer", str(there.root))
-    publish(origin, {"w.bin": b"yours"})
-    with pytest.raises(UnsupportedError, match="copy of a history"):
-        exchanging.push(origin, "peer")
-    exchanging.push(there)
-    assert exchanging.pull(origin, "peer").transactions == 1
 
 
 def test_pushing_into_the_repository_that_is_the_authority_appends_there(tmp_path):

@@ -1,0 +1,174 @@
+"""Carriers: stores that are not the authority, as a second bucket, a USB stick or somebody's clone.
+
+A carrier holds a copied prefix of the journal, and an inbox of pending transactions with all that they need. Whoever pulls from it
+and reaches the authority next has them appended there. Everything is named by its content, so that no write need be conditional.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from msgspec import Struct
+
+from mlvc.errors import ConflictError, DamageError, NotFoundError
+from mlvc.format import journal_entry, transaction
+from mlvc.format.ids import TransactionId
+from mlvc.format.transaction import Envelope, Need
+from mlvc.journal.entries import Journal
+from mlvc.journal.pending import PendingFolder
+from mlvc.objects import closure
+from mlvc.objects.store import Wanted
+from mlvc.parallel import map_in_order
+from mlvc.progress import SILENT, Progress
+from mlvc.repository.repository import Repository
+from mlvc.sync import fetching, sending
+from mlvc.sync.remote import Remote
+
+_MOST_CARRIED = 100_000
+"""Items of an inbox that are believed; a store that lists more is not one of ours."""
+
+_WRITERS = 16
+
+
+class Left(Struct, frozen=True):
+    """What was left with a carrier.
+
+    Attributes:
+        left: pending transactions that lie in its inbox now.
+        packs, size_bytes: sent.
+        lacking: artifacts and files of the history that it has no data of, because it is not here.
+    """
+
+    left: int
+    packs: int
+    size_bytes: int
+    lacking: int
+
+
+def leave(repository: Repository, remote: Remote, history: list[Envelope], progress: Progress = SILENT) -> Left:
+    """Copies to a carrier what is here: the history with the data there is, and pending transactions with all their data.
+
+    Safe to cut off and repeat. The caller holds the locks of both sides, and has pulled.
+
+    Raises:
+        ConflictError: the carrier holds another history.
+    """
+    pending = repository.pending.in_order()
+    ready, wanted, _ = sending.gather(repository, remote, pending)
+    ours, lacking = sending.here_of(repository, history)
+    sent = sending.send(repository, remote, {**wanted, **ours}, progress)
+    journal = repository.journal()
+    if journal is not None:
+        copy_entries(repository, Journal(remote.backend, journal.id))
+    inbox = PendingFolder(remote.backend)
+    there = inbox.ids()
+    for envelope in ready:  # in order: nobody finds one without those that it comes after
+        if envelope.id not in there:
+            inbox.add(envelope)
+    for identifier in there:
+        if repository.cached_view.entry_of(identifier) is not None:  # the entries that hold it are there by now
+            inbox.remove(identifier)
+    return Left(len(ready), sent.packs, sent.size_bytes, lacking)
+
+
+def copy_entries(repository: Repository, theirs: Journal) -> int:
+    """Copies the entries that are here and not yet there; returns how many.
+
+    Raises:
+        ConflictError: the journal there went another way.
+    """
+    ours = Journal(repository.backend, theirs.id)
+    end, there = ours.highest(), theirs.numbers()
+    both = min(end, max(there, default=0))
+    if both in there and theirs.read_bytes(both) != ours.read_bytes(both):
+        raise went_another_way(theirs.backend.url, both)
+    lacking = [number for number in range(1, end + 1) if number not in there]
+
+    def copy(number: int) -> None:
+        data = ours.read_bytes(number)
+        if data is None:
+            raise DamageError(f"the journal entry {number} is missing", hint="'mlvc fsck --repair' takes it from a remote")
+        if not theirs.backend.create(journal_entry.key(theirs.id, number), data) and theirs.read_bytes(number) != data:
+            raise went_another_way(theirs.backend.url, number)
+
+    first, between, last = lacking[:1], lacking[1:-1], lacking[1:][-1:]
+    for number in first:  # alone: a journal without it is none
+        copy(number)
+    for _ in map_in_order(copy, between, workers=_WRITERS):
+        continue
+    for number in last:  # alone: it may be the handover, which says that the rest is there
+        copy(number)
+    return len(lacking)
+
+
+def went_another_way(where: str, number: int) -> ConflictError:
+    """Returns the error of a journal that differs from the one here at an entry that both have."""
+    return ConflictError(
+        f"the history of {where} went another way at entry {number} than the one here",
+        hint="one of the two is a copy that both were committed to, or was rewritten; nothing was taken over",
+    )
+
+
+def take_inbox(repository: Repository, remote: Remote, progress: Progress = SILENT) -> int:
+    """Makes pending here what lies in a carrier's inbox, with all the data that it needs, which may have to go on from here.
+
+    The caller holds the `committing` lock.
+
+    Returns:
+        How many transactions came.
+
+    Raises:
+        DamageError: an item is damaged, or there are more than anyone leaves.
+    """
+    inbox = PendingFolder(remote.backend)
+    known = repository.pending.ids()
+    fresh = [i for i in inbox.ids() if i not in known and repository.cached_view.entry_of(i) is None]
+    if len(fresh) > _MOST_CARRIED:
+        raise DamageError(f"the inbox of the remote '{remote.name}' lists {len(fresh):,} transactions, more than {_MOST_CARRIED:,}")
+    if not fresh:
+        return 0
+    envelopes = [e for e in map_in_order(inbox.read, sorted(fresh), workers=_WRITERS) if e is not None]
+    needs = sending.Needs(repository, envelopes)
+    incomplete = set(_bring(repository, remote, list(needs), progress))
+    with repository.locks.appending():  # nobody appends any of it before it is known to be whole
+        for envelope in envelopes:
+            repository.pending.add(envelope)
+        refused = _refused(repository, envelopes, needs, incomplete) if incomplete else set()
+        for identifier in refused:
+            repository.pending.remove(identifier)
+        repository.refresh()
+    return len(envelopes) - len(refused)
+
+
+def _bring(repository: Repository, remote: Remote, needs: list[Need], progress: Progress) -> list[Need]:
+    """Brings all that needs come down to here, as far as the remote has it; returns those that are not whole."""
+    objects = repository.objects
+    while True:
+        wanted: dict[Need, list[Wanted]] = {}
+        with objects.local_only():
+            for need in needs:
+                found = wanted.setdefault(need, [])
+                with suppress(NotFoundError, DamageError):  # the one that cannot be read is the last that came
+                    for item in closure.everything(objects, need):
+                        found.append(item)
+        missing = objects.missing(item for items in wanted.values() for item in items)
+        if not missing or not fetching.fetch(objects, remote, missing, progress):
+            lost = set(missing)
+            return [need for need, items in wanted.items() if not lost.isdisjoint(items)]
+
+
+def _refused(
+    repository: Repository, envelopes: list[Envelope], needs: sending.Needs, incomplete: set[Need]
+) -> set[TransactionId]:
+    """Returns which of the transactions must stay where they are: those that lack data, and all that come after them."""
+    refused: set[TransactionId] = set()
+    repository.refresh()
+    decoded = {envelope.id: transaction.decode(envelope.data) for envelope in envelopes}
+    for envelope in repository.pending.in_order():
+        made = decoded.get(envelope.id)
+        if made is None:
+            continue
+        lacks = any(need in incomplete and not needs.may_be_gone(need) for need in made.needs)
+        if lacks or not refused.isdisjoint(made.after):
+            refused.add(envelope.id)
+    return refused

@@ -1,0 +1,196 @@
+"""What transactions come down to, and making all of it decodable at a remote: what it lacks goes there in whole packs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from msgspec import Struct
+
+from mlvc.errors import DamageError, NotFoundError, RemoteError
+from mlvc.fold import facts
+from mlvc.format import transaction
+from mlvc.format.ids import TransactionId
+from mlvc.format.operations import RunHead
+from mlvc.format.pack import PackName
+from mlvc.format.record import CHUNK_CODE
+from mlvc.format.transaction import Envelope, Need, Transaction
+from mlvc.objects import closure
+from mlvc.objects.store import Wanted
+from mlvc.progress import SILENT, Progress
+from mlvc.repository.repository import Repository
+from mlvc.sync.copying import copy_packs
+from mlvc.sync.remote import Remote
+
+
+class Sent(Struct, frozen=True):
+    """How many packs, and bytes, went to a remote."""
+
+    packs: int = 0
+    size_bytes: int = 0
+
+
+class Needs:
+    """What transactions cannot do without, and whether it may be gone: because all that needed it is deleted or undone."""
+
+    def __init__(self, repository: Repository, envelopes: Iterable[Envelope]) -> None:
+        self._repository = repository
+        self._by: dict[Need, list[tuple[TransactionId, Transaction]]] = {}
+        self._published: set[bytes] | None = None
+        for envelope in envelopes:
+            made = transaction.decode(envelope.data)
+            for need in made.needs:
+                self._by.setdefault(need, []).append((envelope.id, made))
+
+    def __iter__(self) -> Iterator[Need]:
+        return iter(self._by)
+
+    def may_be_gone(self, need: Need) -> bool:
+        """Tells whether nothing alive needs it, in the view of everything here."""
+        if need.kind == "artifact":
+            return need.id not in self._published_manifests()
+        return all(self._is_void(*one) for one in self._by[need])
+
+    def _published_manifests(self) -> set[bytes]:
+        if self._published is None:
+            with self._repository.reading() as view:
+                members = [member for found in view.collections() for member in view.members(found.name)]
+                self._published = {said.manifest for member in members for said in view.publications(member.version)}
+        return self._published
+
+    def _is_void(self, identifier: TransactionId, made: Transaction) -> bool:
+        view = self._repository.view()
+        if facts.transaction(view.look, identifier) is None:
+            return False  # parked: needed until it can be folded
+        runs = [o.run for o in made.operations if isinstance(o, RunHead)]
+        return facts.is_undone(view.look, identifier) or (bool(runs) and all(view.run(run) is None for run in runs))
+
+    def wanted(self, need: Need) -> dict[Wanted, None]:
+        """Returns all that a need comes down to; nothing of what may be gone and is.
+
+        Raises:
+            NotFoundError: a record that says what is needed is nowhere within reach.
+        """
+        try:
+            return dict.fromkeys(closure.everything(self._repository.objects, need))
+        except NotFoundError:
+            if not self.may_be_gone(need):
+                raise
+        return {}
+
+
+def wanted_of(repository: Repository, envelopes: Iterable[Envelope]) -> dict[Wanted, None]:
+    """Returns all that transactions come down to, as `Needs.wanted` does."""
+    needs = Needs(repository, envelopes)
+    wanted: dict[Wanted, None] = {}
+    for need in needs:
+        wanted.update(needs.wanted(need))
+    return wanted
+
+
+def gather(
+    repository: Repository, remote: Remote, envelopes: Sequence[Envelope]
+) -> tuple[list[Envelope], dict[Wanted, None], int]:
+    """Parts transactions into those whose needs are here or at a remote, and those that must wait for them.
+
+    A clone without data may hold what others made and joined; only they can bring it.
+
+    Returns:
+        Those that can be appended, in order; all that they come down to; and how many wait.
+    """
+    needs = Needs(repository, envelopes)
+    reachable: dict[Need, dict[Wanted, None] | None] = {}
+    ready: list[Envelope] = []
+    waiting: set[bytes] = set()
+    wanted: dict[Wanted, None] = {}
+    for envelope in envelopes:
+        made = transaction.decode(envelope.data)
+        found = []
+        for need in made.needs:
+            if need not in reachable:
+                reachable[need] = _within_reach(repository, remote, needs, need)
+            found.append(reachable[need])
+        if None in found or not waiting.isdisjoint(made.after):
+            waiting.add(envelope.id)
+            continue
+        ready.append(envelope)
+        for one in found:
+            wanted.update(one or {})
+    return ready, wanted, len(waiting)
+
+
+def _within_reach(repository: Repository, remote: Remote, needs: Needs, need: Need) -> dict[Wanted, None] | None:
+    """Returns what a need comes down to; nothing when it may be gone and is; None when some of it is neither here nor there."""
+    try:
+        found = needs.wanted(need)
+    except NotFoundError:
+        return None
+    missing = repository.objects.missing(found)
+    if missing:
+        remote.index.refresh()
+    if all(remote.index.find(*item) for item in missing):
+        return found
+    return {} if needs.may_be_gone(need) else None
+
+
+def here_of(repository: Repository, envelopes: Iterable[Envelope]) -> tuple[dict[Wanted, None], int]:
+    """Returns what is here of all that transactions come down to, and how many of their needs are not all here."""
+    found: dict[Wanted, None] = {}
+    lacking = 0
+    needs = Needs(repository, envelopes)
+    with repository.objects.local_only():
+        for need in needs:
+            wanted: list[Wanted] = []
+            is_broken = True
+            with suppress(NotFoundError, DamageError):
+                for item in closure.everything(repository.objects, need):
+                    wanted.append(item)  # noqa: PERF402 - what came before a failure counts
+                is_broken = False
+            missing = set(repository.objects.missing(wanted))
+            lacking += (is_broken or bool(missing)) and not needs.may_be_gone(need)
+            found.update((item, None) for item in wanted if item not in missing)
+    return found, lacking
+
+
+def packs_of(repository: Repository, wanted: Iterable[Wanted]) -> list[PackName]:
+    """Returns the local packs that hold pieces and what these are differences to."""
+    found: dict[PackName, None] = {}
+    for item in repository.objects.index.with_bases(wanted):
+        place = repository.objects.is_here(*item)
+        if place is not None:
+            found[place.pack] = None
+    return list(found)
+
+
+def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progress: Progress = SILENT) -> Sent:
+    """Makes pieces decodable at a remote.
+
+    Raises:
+        NotFoundError: a piece is neither here nor there.
+        RemoteError: what was sent did not arrive.
+    """
+    wanted = list(wanted)
+    remote.index.refresh()
+    names: dict[PackName, None] = {}
+    waiting = list(reversed(wanted))
+    seen: set[Wanted] = set()
+    while waiting:
+        item = waiting.pop()
+        if item in seen or remote.index.find(*item):
+            continue
+        seen.add(item)
+        place = repository.objects.is_here(*item)
+        if place is None:
+            raise NotFoundError(f"a piece that is to be pushed is neither here nor at '{remote.name}': {item[0].hex()[:12]}")
+        names[place.pack] = None
+        if place.slot.base is not None:
+            waiting.append((place.slot.base, CHUNK_CODE))
+    sizes = sum(repository.backend.size(name.key) or 0 for name in names)
+    progress.start(f"push to {remote.name}", sizes)
+    packs, size = copy_packs(names, repository.backend, remote.backend, progress)
+    for name in names:  # proven on the way, and known here: no need to ask for what was just sent
+        remote.index.add(name, repository.objects.index.slots(name))
+    lacking = [item for item in wanted if not remote.index.find(*item)]
+    if lacking:
+        raise RemoteError(f"{len(lacking):,} pieces did not arrive at the remote '{remote.name}'", hint="push again")
+    return Sent(packs, size)
