@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from mlvc.errors import UsageError
+
 SCHEMA = 1
 """The version of the `--json` documents: {"mlvc": 1, "command": ..., "result": ...}."""
 
@@ -27,6 +29,18 @@ def result(data: Any, text: str | Iterable[str]) -> None:
 def note(text: str) -> None:
     """Tells something beside the result, on stderr."""
     click.echo(text, err=True)
+
+
+def can_ask() -> bool:
+    """Tells whether there is a person at a terminal to ask."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str) -> None:
+    """Returns once the user agreed; UsageError when nobody is there to be asked, click.Abort when the answer was no."""
+    if not can_ask():
+        raise UsageError(f"this asks first: {question}", hint="'--yes' agrees beforehand")
+    click.confirm(question, abort=True, err=True)
 
 
 def size(size_bytes: int) -> str:

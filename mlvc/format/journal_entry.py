@@ -10,6 +10,7 @@ from msgspec import Struct
 from mlvc.errors import DamageError, NewerFormatError
 from mlvc.format import canonical, record
 from mlvc.format.ids import ID_SIZE, NONCE_SIZE, digest
+from mlvc.format.pack import PackName
 from mlvc.format.record import Kind
 from mlvc.format.transaction import Envelope, envelope_from_wire, envelope_to_wire
 
@@ -22,8 +23,8 @@ HANDOVER = "handover"
 SWEEP = "sweep"
 TAKEOVER = "takeover"
 JOINED = "joined"
-_UNDERSTOOD = (GENESIS, HANDOVER)
-_RESERVED = (SWEEP, TAKEOVER, JOINED)
+_UNDERSTOOD = (GENESIS, HANDOVER, SWEEP, TAKEOVER, JOINED)
+_PARTS = {"store", "url", "journal", "number", "hash", "drops", "gone"}
 
 _LEVEL = 3
 
@@ -32,14 +33,28 @@ class Control(Struct, frozen=True):
     """An act on the journal itself, bound to it and to its predecessor: never pending, never carried.
 
     Attributes:
-        kind: `genesis` or `handover`; `sweep`, `takeover` and `joined` are reserved.
-        store_id: the store that is the authority from this entry on, 16 bytes.
+        kind: one of the constants above.
+        store_id: 16 bytes. The store that is the authority from this entry on; of a sweep, the store that is swept.
         url: where that store is, without secrets; "" for a local one.
+        journal: of a takeover, the journal whose entries this one adopts; of `joined`, the one that goes on in its place.
+        number, hash: of a takeover, the last entry adopted.
+        drops: of a sweep, packs that do not exist at the store any more.
+        gone: of a sweep, manifests whose data was in these packs and nowhere else at the store.
     """
 
     kind: str
     store_id: bytes
     url: str = ""
+    journal: bytes = b""
+    number: int = 0
+    hash: bytes = b""
+    drops: tuple[PackName, ...] = ()
+    gone: tuple[bytes, ...] = ()
+
+    @property
+    def leader(self) -> tuple[bytes, str] | None:
+        """The store that takes new entries from here on, by id and URL; None where the act does not change that."""
+        return None if self.kind == SWEEP else (self.store_id, self.url)
 
 
 class Entry(Struct, frozen=True):
@@ -76,7 +91,7 @@ def encode(entry: Entry) -> bytes:
         "when": entry.when_ms,
     }
     if entry.control is not None:
-        body["control"] = [entry.control.kind, {"store": entry.control.store_id, "url": entry.control.url}]
+        body["control"] = _control_to_wire(entry.control)
     else:
         body["transactions"] = [envelope_to_wire(envelope) for envelope in entry.envelopes]
     packed = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True).compress(canonical.encode(body))
@@ -110,9 +125,38 @@ def decode(data: bytes, what: str) -> Entry:
     return entry
 
 
+def _control_to_wire(control: Control) -> list[Any]:
+    said: dict[str, Any] = {"store": control.store_id, "url": control.url}
+    more = {
+        "journal": control.journal,
+        "number": control.number,
+        "hash": control.hash,
+        "drops": [name.to_wire() for name in control.drops],
+        "gone": list(control.gone),
+    }
+    return [control.kind, {**said, **{name: value for name, value in more.items() if value}}]
+
+
 def _control(wire: Any) -> Control:
-    kind, values = wire
-    if kind in _UNDERSTOOD:
-        return Control(kind, bytes(values["store"]), str(values["url"]))
-    state = "reserved for" if kind in _RESERVED else "known only to"
-    raise NewerFormatError(f"the journal has a control entry '{kind}', {state} a newer mlvc", hint="install a newer mlvc")
+    kind, said = wire
+    if kind not in _UNDERSTOOD or not set(said) <= _PARTS:
+        what = f"the journal has a control entry '{kind}'"
+        if kind in _UNDERSTOOD:
+            what += f" with a part '{sorted(set(said) - _PARTS)[0]}'"
+        raise NewerFormatError(f"{what}, known only to a newer mlvc", hint="install a newer mlvc")
+    found = Control(
+        kind,
+        bytes(said["store"]),
+        str(said["url"]),
+        bytes(said.get("journal", b"")),
+        int(said.get("number", 0)),
+        bytes(said.get("hash", b"")),
+        tuple(map(PackName.from_wire, said.get("drops", ()))),
+        tuple(map(bytes, said.get("gone", ()))),
+    )
+    needs_journal = kind in (TAKEOVER, JOINED)
+    if len(found.store_id) != NONCE_SIZE or (needs_journal and len(found.journal) != NONCE_SIZE):
+        raise ValueError("sizes of ids")
+    if kind == TAKEOVER and (found.number < 1 or len(found.hash) != ID_SIZE):
+        raise ValueError("what is taken over")
+    return found

@@ -24,8 +24,9 @@ from mlvc.fold.look import Change, Changes, Value
 from mlvc.fold.questions import View
 from mlvc.format import transaction
 from mlvc.format.ids import TransactionId
-from mlvc.format.journal_entry import GENESIS, HANDOVER, NO_PREDECESSOR, Entry, entry_hash
+from mlvc.format.journal_entry import NO_PREDECESSOR, Entry, entry_hash
 from mlvc.format.transaction import Envelope
+from mlvc.journal import entries
 from mlvc.journal.entries import Journal
 from mlvc.journal.pending import PendingFolder
 
@@ -159,6 +160,8 @@ class CachedView:
                 standing = Standing(journal=journal.id if journal else None)
             elif standing.journal is None and journal is not None:
                 standing = replace(standing, journal=journal.id)
+            if journal is not None and standing.number == 0 and standing.authority is None:
+                standing = replace(standing, authority=entries.led_by(journal))
             if journal is not None and standing.number == 0 and (holes := journal.holes()):
                 raise DamageError(
                     f"the journal entry {holes[0]} is missing, later ones are here",
@@ -195,12 +198,16 @@ class CachedView:
     def _fold_entries(self, standing: Standing, journal: Journal) -> Standing:
         """Folds the entries after where the view stands; what a newer mlvc wrote stops it there, visibly."""
         try:
-            for entry, data in journal.iterate(standing.number, standing.hash):
+            fresh = journal.whole() if standing.number == 0 else _from(journal, standing)
+            for where, entry, data in fresh:
                 authority = standing.authority
-                if entry.control is not None and entry.control.kind in (GENESIS, HANDOVER):
-                    authority = (entry.control.store_id, entry.control.url)
+                if entry.control is not None and entry.control.leader is not None:
+                    authority = entry.control.leader
                 confirmed = self._fold_entry(entry, standing.confirmed)
-                standing = Standing(journal.id, entry.number, entry_hash(data), authority, confirmed)
+                if where is journal:
+                    standing = Standing(journal.id, entry.number, entry_hash(data), authority, confirmed)
+                else:
+                    standing = replace(standing, authority=authority, confirmed=confirmed)
         except NewerFormatError as error:
             self._roll_back_pending()
             return replace(standing, stopped=f"{error.message} (in journal entry {standing.number + 1})")
@@ -265,6 +272,11 @@ class CachedView:
     def close(self) -> None:
         """Closes the database."""
         self._database.close()
+
+
+def _from(journal: Journal, standing: Standing) -> Iterator[tuple[Journal, Entry, bytes]]:
+    for entry, data in journal.iterate(standing.number, standing.hash):
+        yield journal, entry, data
 
 
 def _arrival(envelope: Envelope) -> Arrival:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from mlvc.backend.interface import Backend, KeyMissingError
-from mlvc.errors import DamageError
+from mlvc.errors import ConflictError, DamageError
 from mlvc.format import journal_entry
 from mlvc.format.ids import NONCE_SIZE
 from mlvc.format.journal_entry import NO_PREDECESSOR, Entry
@@ -21,6 +23,7 @@ class Journal:
     def __init__(self, backend: Backend, identifier: bytes) -> None:
         self.backend = backend
         self.id = identifier
+        self._adopted: object = _UNREAD
 
     def read_bytes(self, number: int) -> bytes | None:
         """Returns the bytes of an entry, or None when it does not exist (yet)."""
@@ -98,22 +101,127 @@ class Journal:
         return sorted(set(range(1, max(there, default=0) + 1)) - there)
 
 
+    # -- several journals -------------------------------------------------------------------------------------------
+
+    def adopted(self) -> tuple[Journal, int, bytes] | None:
+        """Returns the journal whose first entries this one took over, with the number and hash of the last; mostly None."""
+        if self._adopted is _UNREAD:
+            first = self.read(1)
+            if first is None:
+                return None
+            act = first.control
+            takes_over = act is not None and act.kind == journal_entry.TAKEOVER
+            self._adopted = (Journal(self.backend, act.journal), act.number, act.hash) if act and takes_over else None
+        return self._adopted  # type: ignore[return-value]
+
+    def lineage(self) -> list[tuple[Journal, int]]:
+        """Returns the journals that this one continues, the oldest first, each with the number of the last entry that counts.
+
+        Raises:
+            DamageError: they go round in a circle, or there are more than anyone makes.
+        """
+        found: list[tuple[Journal, int]] = []
+        above = self.adopted()
+        while above is not None:
+            found.insert(0, above[:2])
+            if len(found) > _MOST_TAKEOVERS:
+                raise DamageError(f"the journal {self.id.hex()[:8]} continues more than {_MOST_TAKEOVERS} others")
+            above = above[0].adopted()
+        return found
+
+    def whole(self) -> Iterator[tuple[Journal, Entry, bytes]]:
+        """Yields (journal, entry, its bytes) of everything that counts: what was taken over, then this journal.
+
+        Raises:
+            DamageError: an entry is damaged or missing, or does not follow the one before it.
+        """
+        for journal, end in self.lineage():
+            yield from journal.up_to(end)
+        for entry, data in self.iterate(0, NO_PREDECESSOR):
+            yield self, entry, data
+
+    def up_to(self, end: int) -> Iterator[tuple[Journal, Entry, bytes]]:
+        """Yields (this journal, entry, its bytes) for the first `end` entries; DamageError when one is missing."""
+        number = 0
+        for entry, data in self.iterate(0, NO_PREDECESSOR):
+            number = entry.number
+            yield self, entry, data
+            if number == end:
+                return
+        raise DamageError(f"the journal entry {number + 1} is missing", hint="'mlvc fsck --repair' takes it from a remote")
+
+
+_UNREAD = object()
+_MOST_TAKEOVERS = 1_000
+
+
+class _End(Struct, frozen=True):
+    """How a journal of several begins and ends."""
+
+    journal: Journal
+    adopts: bytes | None
+    gives_way: bytes | None
+
+
 def find(backend: Backend) -> Journal | None:
-    """Returns the journal of a store, or None when it has none yet.
+    """Returns the journal that is in force at a store, or None when it has none yet.
+
+    A journal gives way to one that took it over, and to the one that its last entry names when it was joined to it.
 
     Raises:
-        DamageError: there are several, and nothing that says which one is in force.
+        ConflictError: two took over the same journal, and neither was joined to the other yet.
+        DamageError: the name of a journal is odd.
     """
-    # A folder without entries was cut off before its genesis, or its journal gave way to another: it is none.
-    identifiers = [name for name in backend.folders("journal/") if any(True for _ in backend.keys(f"journal/{name}/"))]
-    if not identifiers:
-        return None
-    if len(identifiers) > 1:
-        raise DamageError(f"the store {backend.url} holds {len(identifiers)} journals, expected one", hint="a newer mlvc joins journals")
+    journals = [Journal(backend, _identifier(backend, name)) for name in backend.folders("journal/")]
+    if len(journals) > 1:
+        return _in_force(backend, journals)
+    # A folder without entries was cut off before its genesis: it is none.
+    return journals[0] if journals and any(True for _ in backend.keys(f"journal/{journals[0].id.hex()}/")) else None
+
+
+def _identifier(backend: Backend, name: str) -> bytes:
     try:
-        identifier = bytes.fromhex(identifiers[0])
+        identifier = bytes.fromhex(name)
     except ValueError:
         identifier = b""
     if len(identifier) != NONCE_SIZE:
-        raise DamageError(f"the store {backend.url} holds a journal with an odd name: {identifiers[0]}")
-    return Journal(backend, identifier)
+        raise DamageError(f"the store {backend.url} holds a journal with an odd name: {name}")
+    return identifier
+
+
+def _in_force(backend: Backend, journals: list[Journal]) -> Journal | None:
+    ends = [end for journal in journals if (end := _end(journal)) is not None]
+    beaten = {end.adopts for end in ends} | {end.journal.id for end in ends if end.gives_way is not None}
+    left = {end.journal.id for end in ends} | {end.gives_way for end in ends if end.gives_way is not None}
+    standing = [identifier for identifier in left if identifier not in beaten]
+    if not standing:
+        return None
+    if len(standing) > 1:
+        raise ConflictError(
+            f"the store {backend.url} holds {len(standing)} journals that went on from one, and nothing says which is in force",
+            hint="'mlvc remote join' joins one to the other",
+        )
+    return Journal(backend, standing[0])
+
+
+def _end(journal: Journal) -> _End | None:
+    highest = journal.highest()
+    if not highest:
+        return None
+    above = journal.adopted()
+    last = journal.read(highest)
+    act = last.control if last is not None else None
+    gives_way = act.journal if act is not None and act.kind == journal_entry.JOINED else None
+    return _End(journal, above[0].id if above else None, gives_way)
+
+
+def led_by(journal: Journal) -> tuple[bytes, str] | None:
+    """Returns who leads a journal of which no entry is here yet: the one that others, joined to it, say so of; or None."""
+    for name in journal.backend.folders("journal/"):
+        other = Journal(journal.backend, _identifier(journal.backend, name))
+        if other.id == journal.id or not (highest := other.highest()):
+            continue
+        last = other.read(highest)
+        if last is not None and last.control is not None and last.control.journal == journal.id:
+            return last.control.leader
+    return None

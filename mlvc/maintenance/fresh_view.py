@@ -57,8 +57,8 @@ def _told(repository: Repository) -> Iterator[Told]:
     seen = set()
     journal = repository.journal()
     if journal is not None:
-        for entry, _ in journal.iterate(0, journal_entry.NO_PREDECESSOR):
-            written = repository.backend.modified_s(journal_entry.key(journal.id, entry.number)) or 0.0
+        for where, entry, _ in journal.whole():
+            written = repository.backend.modified_s(journal_entry.key(where.id, entry.number)) or 0.0
             for envelope in entry.envelopes:
                 if envelope.id not in seen:
                     seen.add(envelope.id)

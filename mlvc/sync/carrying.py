@@ -57,9 +57,7 @@ def leave(repository: Repository, remote: Remote, history: list[Envelope], progr
     ready, wanted, _ = sending.gather(repository, remote, pending)
     ours, lacking = sending.here_of(repository, history)
     sent = sending.send(repository, remote, {**wanted, **ours}, progress)
-    journal = repository.journal()
-    if journal is not None:
-        copy_entries(repository, Journal(remote.backend, journal.id))
+    copy_history(repository, remote)
     inbox = PendingFolder(remote.backend)
     there = inbox.ids()
     for envelope in ready:  # in order: nobody finds one without those that it comes after
@@ -71,14 +69,22 @@ def leave(repository: Repository, remote: Remote, history: list[Envelope], progr
     return Left(len(ready), sent.packs, sent.size_bytes, lacking)
 
 
-def copy_entries(repository: Repository, theirs: Journal) -> int:
-    """Copies the entries that are here and not yet there; returns how many.
+def copy_history(repository: Repository, remote: Remote) -> None:
+    """Copies the entries that are here and not yet at a remote, of all journals that count, the oldest first.
 
     Raises:
         ConflictError: the journal there went another way.
     """
-    ours = Journal(repository.backend, theirs.id)
-    end, there = ours.highest(), theirs.numbers()
+    journal = repository.journal()
+    if journal is None:
+        return
+    for above, end in journal.lineage():
+        _copy_entries(Journal(remote.backend, above.id), above, end)
+    _copy_entries(Journal(remote.backend, journal.id), journal, journal.highest())
+
+
+def _copy_entries(theirs: Journal, ours: Journal, end: int) -> None:
+    there = theirs.numbers()
     both = min(end, max(there, default=0))
     if both in there and theirs.read_bytes(both) != ours.read_bytes(both):
         raise went_another_way(theirs.backend.url, both)
@@ -98,7 +104,6 @@ def copy_entries(repository: Repository, theirs: Journal) -> int:
         continue
     for number in last:  # alone: it may be the handover, which says that the rest is there
         copy(number)
-    return len(lacking)
 
 
 def went_another_way(where: str, number: int) -> ConflictError:
@@ -127,7 +132,17 @@ def take_inbox(repository: Repository, remote: Remote, progress: Progress = SILE
         raise DamageError(f"the inbox of the remote '{remote.name}' lists {len(fresh):,} transactions, more than {_MOST_CARRIED:,}")
     if not fresh:
         return 0
-    envelopes = [e for e in map_in_order(inbox.read, sorted(fresh), workers=_WRITERS) if e is not None]
+    return take(repository, remote, [e for e in map_in_order(inbox.read, sorted(fresh), workers=_WRITERS) if e is not None], progress)
+
+
+def take(repository: Repository, remote: Remote, envelopes: list[Envelope], progress: Progress = SILENT) -> int:
+    """Makes transactions pending here that a remote has, with all their data; those that it has not all of stay there.
+
+    The caller holds the `committing` lock.
+
+    Returns:
+        How many came.
+    """
     needs = sending.Needs(repository, envelopes)
     incomplete = set(_bring(repository, remote, list(needs), progress))
     with repository.locks.appending():  # nobody appends any of it before it is known to be whole

@@ -19,7 +19,7 @@ from mlvc.repository.append import Tail
 from mlvc.repository.commit import check_understood
 from mlvc.repository.repository import Repository
 from mlvc.repository.store_record import StoreRecord
-from mlvc.sync import carrying, pulling, sending
+from mlvc.sync import carrying, joining, pulling, sending
 from mlvc.sync.pulling import NOTHING, Pulled, local_tail
 from mlvc.sync.remote import Remote
 
@@ -103,9 +103,10 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
             check_understood(standing.stopped)
             if standing.authority is not None and standing.authority[0] == record.id:
                 if not has_ours:
-                    carrying.copy_entries(repository, theirs)
+                    carrying.copy_history(repository, remote)
                 return _together(begun, _append_pending(repository, remote, theirs, pulled, progress))
         carried = carrying.leave(repository, remote, history(repository), progress)
+        joining.end_what_was_taken_over(repository, remote)
         return Pushed(0, carried.packs, carried.size_bytes, left=carried.left, lacking=carried.lacking, pulled=pulled)
 
 
@@ -171,7 +172,6 @@ def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, prog
     envelopes = history(repository)
     sent = sending.send(repository, remote, sending.wanted_of(repository, envelopes), progress)
     packs, size = sent.packs, sent.size_bytes
-    theirs = Journal(remote.backend, standing.journal)
     with repository.locks.appending():
         latest = repository.refresh()
         if repository.is_authority(latest):
@@ -184,16 +184,18 @@ def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, prog
                 Tail(latest.number, latest.hash),
                 Control(HANDOVER, record.id, remote.url),
             )
-    carrying.copy_entries(repository, theirs)
+    carrying.copy_history(repository, remote)
     repository.refresh()
     return Pushed(len(envelopes), packs, size, handed_over=True)
 
 
 def _has_what_is_here(repository: Repository, remote: Remote) -> bool:
-    """Tells whether the remote's journal reaches at least as far as this repository's, by asking for one entry."""
-    journal = repository.refresh().journal
-    tail = local_tail(repository, journal) if journal is not None else None
-    return bool(journal and tail and tail.number and remote.entry_of(journal, tail.number) is not None)
+    """Tells whether the authority's journal reaches at least as far as this repository's, by asking for one entry."""
+    standing = repository.refresh()
+    if standing.journal is None or standing.authority is None or standing.authority[0] != remote.require_record().id:
+        return False
+    tail = local_tail(repository, standing.journal)
+    return bool(tail.number) and remote.entry_of(standing.journal, tail.number) is not None
 
 
 def history(repository: Repository) -> list[Envelope]:
@@ -201,4 +203,4 @@ def history(repository: Repository) -> list[Envelope]:
     journal = repository.journal()
     if journal is None:
         return []
-    return [envelope for entry, _ in journal.iterate(0, NO_PREDECESSOR) for envelope in entry.envelopes]
+    return [envelope for _, entry, _ in journal.whole() for envelope in entry.envelopes]

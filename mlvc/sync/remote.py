@@ -30,14 +30,18 @@ class Remote:
         name: what the user calls it.
         backend: where it is.
         url: as stored in entries and shown, without secrets.
-        may_lead: whether a first push may make it the authority: the upstream, if it takes conditional writes.
+        takes_conditions: whether it honours conditional writes; else it can only carry.
+        may_lead: whether a first push makes it the authority: the upstream, if it takes conditions.
     """
 
-    def __init__(self, name: str, backend: Backend, cache_folder: Path, *, may_lead: bool = True) -> None:
+    def __init__(
+        self, name: str, backend: Backend, cache_folder: Path, *, is_upstream: bool = True, takes_conditions: bool = True
+    ) -> None:
         self.name = name
         self.backend = backend
         self.url = backend.url
-        self.may_lead = may_lead
+        self.takes_conditions = takes_conditions
+        self.may_lead = is_upstream and takes_conditions
         self._cache_folder = cache_folder
         self._index: PackIndexCache | None = None
         self._record: StoreRecord | None = None
@@ -63,6 +67,10 @@ class Remote:
         if self._journal is None:
             self._journal = entries.find(self.backend)
         return self._journal
+
+    def forget_journal(self) -> None:
+        """Makes the next `journal` look again which one is in force."""
+        self._journal = None
 
     def entry_of(self, journal: bytes, number: int) -> bytes | None:
         """Returns an entry of the journal that this remote had when last heard of; None when it is not there now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,10 +20,11 @@ from mlvc.format.transaction import Need
 from mlvc.objects import closure
 from mlvc.repository import store_record
 from mlvc.repository.repository import Repository
-from mlvc.sync import fetching, pulling, pushing
+from mlvc.sync import fetching, joining, pulling, pushing
 from mlvc.sync.pulling import Pulled
 from mlvc.sync.pushing import Pushed, PushPlan
-from mlvc.sync.remote import check_scheme, is_cloud, local_folder
+from mlvc.sync.remote import Remote, check_scheme, is_cloud, local_folder
+from mlvc.sync.renumbering import Renumbered
 from mlvc.working_tree import lock_file
 from mlvc.workspace import configuration, contents, lazy_fetch, locating, resolving, trust
 from mlvc.workspace.configuration import RemoteSettings
@@ -43,20 +45,26 @@ from mlvc.workspace.workspace import Workspace, own_environment
 __all__ = [
     "AddedRemote",
     "Fetched",
+    "Joined",
     "Pulled",
     "PushPlan",
     "Pushed",
     "RemoteLine",
+    "Renumbered",
     "add_remote",
     "all_remotes",
     "clone",
     "fetch",
+    "is_apart",
+    "join",
+    "join_plan",
     "open_remote",
     "pull",
     "push",
     "push_plan",
     "remotes",
     "remove_remote",
+    "take_over",
     "trust_remote",
 ]
 
@@ -118,6 +126,72 @@ def fetch(workspace: Workspace, references: list[str], name: str | None = None) 
         size = fetching.fetch(objects, remote, missing, workspace.progress)
     objects.ensure(missing)  # another remote may hold what this one lacks
     return Fetched(pulled, size)
+
+
+# -- two histories --------------------------------------------------------------------------------------------------
+
+
+class Joined(Struct, frozen=True):
+    """What a join did: transactions that are pending now, and versions whose numbers changed."""
+
+    transactions: int
+    renumbered: tuple[Renumbered, ...]
+
+
+def is_apart(workspace: Workspace, name: str) -> bool:
+    """Tells whether a remote's history and the one here must be joined before anything can be pulled or pushed."""
+    with opened(workspace, name) as remote:
+        return joining.is_apart(workspace.repository, remote)
+
+
+def join_plan(workspace: Workspace, name: str) -> list[Renumbered]:
+    """Returns which versions would have other numbers once this repository's history is joined to a remote's."""
+    with opened(workspace, name) as remote:
+        return joining.preview(workspace.repository, remote)
+
+
+def join(workspace: Workspace, name: str) -> Joined:
+    """Joins the history here to a remote's: what the remote lacks is pending from then on, for the next push.
+
+    Raises:
+        ConflictError: the journal here is led by a store that is no remote of this workspace.
+    """
+    plan = join_plan(workspace, name)
+    leader = workspace.repository.refresh().authority
+    with opened(workspace, name) as remote, ExitStack() as stack:
+        others = [stack.enter_context(opened(workspace, other)) for other in workspace.settings.remotes if other != name]
+        authority = next((r for r in others if leader is not None and _is_store(r, leader[0])), None)
+        count = joining.join(workspace.repository, remote, authority, workspace.progress)
+        pulling.pull(workspace.repository, remote, workspace.progress)
+    return Joined(count, tuple(plan))
+
+
+def _is_store(remote: Remote, identifier: bytes) -> bool:
+    """Tells whether a remote is a certain store; one that cannot be reached is none."""
+    with suppress(RemoteError):
+        record = remote.record()
+        return record is not None and record.id == identifier
+    return False
+
+
+def take_over(workspace: Workspace, name: str | None) -> str:
+    """Makes a remote, or this repository, the store that takes new entries, without asking the one that does now.
+
+    Returns:
+        Where entries go from now on.
+
+    Raises:
+        ConflictError: the remote is a carrier, or leads the history already.
+        UnsupportedError: there is no history here.
+    """
+    if name is None:
+        joining.take_over(workspace.repository, None)
+        return "this repository"
+    with opened(workspace, name) as remote:
+        joining.take_over(workspace.repository, remote, workspace.progress)
+    configuration.put(workspace.root, "upstream", name)
+    workspace.reload_settings()
+    return f"the remote '{name}'"
 
 
 def _need_of(said: Publication) -> Need:

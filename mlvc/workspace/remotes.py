@@ -22,8 +22,8 @@ from mlvc.backend.remote_folder import RemoteFolder
 from mlvc.backend.unconditional import CarrierFolder
 from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
 from mlvc.format.names import MAX_NAME
-from mlvc.journal.entries import Journal
 from mlvc.parallel import map_in_order
+from mlvc.sync import joining
 from mlvc.sync.remote import Remote, check_scheme, is_cloud, local_folder
 from mlvc.workspace import configuration, locating, trust
 from mlvc.workspace.configuration import RemoteSettings
@@ -129,7 +129,7 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
     if is_upstream:
         configuration.put(workspace.root, "upstream", name)
     workspace.reload_settings()
-    says = f"{found.contents}{_carries(found, settings)}"
+    says = f"{found.contents}{_carries(found, settings, is_upstream=is_upstream)}"
     return AddedRemote(name, settings.url, is_upstream, says)
 
 
@@ -148,10 +148,12 @@ class _Found(Struct, frozen=True):
     problem: str | None
 
 
-def _carries(found: _Found, settings: RemoteSettings) -> str:
+def _carries(found: _Found, settings: RemoteSettings, *, is_upstream: bool) -> str:
     if found.problem is not None:
         return f"; it can only be a carrier, for {found.problem}: pushes leave changes there for whoever reaches the authority"
-    return "; a carrier: pushes leave changes there for whoever reaches the authority" if settings.is_carrier else ""
+    if settings.is_carrier:
+        return "; a carrier: pushes leave changes there for whoever reaches the authority"
+    return "; the first push begins its history" if found.contents == _EMPTY and is_upstream else ""
 
 
 def _try_out_bucket(workspace: Workspace, name: str, place: clouds.Place) -> _Found:
@@ -185,7 +187,7 @@ def _try_out_folder(workspace: Workspace, name: str, folder: Path) -> _Found:
 
 
 def _found(workspace: Workspace, remote: Remote, backend: Backend) -> _Found:
-    contents = _contents(workspace, remote.journal())
+    contents = _contents(workspace, remote)
     try:
         return _Found(contents, _probe(backend))
     except RemoteError as error:
@@ -227,18 +229,20 @@ def _probe(backend: Backend) -> str | None:
 
 
 _AT_ONCE = 8
+_EMPTY = "empty"
 
 
-def _contents(workspace: Workspace, theirs: Journal | None) -> str:
+def _contents(workspace: Workspace, remote: Remote) -> str:
+    theirs = remote.journal()
     if theirs is None:
-        return "empty; the first push begins its history"
+        return _EMPTY
     count = sum(1 for _ in theirs.backend.keys(f"journal/{theirs.id.hex()}/"))
     entries = f"{count:,} journal {'entry' if count == 1 else 'entries'}"
     ours = workspace.repository.refresh().journal
     if ours is None:
         return f"holds {entries}; 'mlvc pull' brings them"
-    if ours != theirs.id:
-        return f"holds another history than this repository ({entries}); the two cannot be joined by this version"
+    if joining.is_apart(workspace.repository, remote):
+        return f"holds another history than this repository ({entries})"
     return f"holds {entries} of this history"
 
 
@@ -259,8 +263,13 @@ def open_remote(workspace: Workspace, name: str | None = None) -> Remote:
 def remote_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Remote:
     """Opens what a URL names: a bucket that this user trusts, a store's folder, or a repository that holds one."""
     check_scheme(settings.url)
-    may_lead = name == workspace.settings.upstream and not settings.is_carrier
-    return Remote(name, _backend_at(workspace, name, settings), workspace.repository.path / "cache", may_lead=may_lead)
+    return Remote(
+        name,
+        _backend_at(workspace, name, settings),
+        workspace.repository.path / "cache",
+        is_upstream=name == workspace.settings.upstream,
+        takes_conditions=not settings.is_carrier,
+    )
 
 
 def _backend_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Backend:

@@ -108,8 +108,12 @@ def test_a_script_that_forks_later_fetches_in_a_process_of_its_own(here, tmp_pat
 import multiprocessing, sys, mlvc
 with mlvc.init(project="p") as run:
     folder = run.use_artifact("model:latest").download()
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        print(sum(pool.map(len, [open(folder + "/m.bin", "rb").read()] * 2)))
+    forking = multiprocessing.get_context("fork")
+    here, there = forking.Pipe()
+    workers = [forking.Process(target=lambda: there.send(len(open(folder + "/m.bin", "rb").read()))) for _ in range(2)]
+    [worker.start() for worker in workers]
+    print(here.recv() + here.recv())
+    [worker.join() for worker in workers]
 print("obstore" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "there", env={**os.environ}, capture_output=True, text=True, timeout=120)

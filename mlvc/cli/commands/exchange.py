@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from mlvc.cli import context, output, parameters, progress_bar
 from mlvc.format import names
 
 if TYPE_CHECKING:
-    from mlvc.sync.pulling import Pulled
+    from mlvc.sync.pushing import Pushed
+    from mlvc.sync.renumbering import Renumbered
     from mlvc.workspace.workspace import Workspace
 
 
@@ -59,7 +60,9 @@ def remote_command() -> None:
 @click.argument("name")
 @click.argument("url")
 @bucket_options
-def remote_add(name: str, url: str, **options: Any) -> None:
+@click.option("--carrier", is_flag=True, help="Only to carry changes there and back, as a USB stick; never the authority.")
+@click.option("--join", is_flag=True, help="Join its history, if it has another one, without asking.")
+def remote_add(name: str, url: str, join: bool, **options: Any) -> None:
     """Add a remote, a folder or a bucket; the first one is the upstream. Tries the place out, and says what is there.
 
     Credentials come from where the cloud's users keep them (AWS_ACCESS_KEY_ID and the like, ~/.aws, roles, service accounts), never
@@ -67,12 +70,77 @@ def remote_add(name: str, url: str, **options: Any) -> None:
     """
     from mlvc.workspace import exchanging
 
-    added = exchanging.add_remote(context.workspace(), name, url, _given(options))
+    workspace = context.workspace()
+    added = exchanging.add_remote(workspace, name, url, _given(options))
     role = " (the upstream)" if added.is_upstream else ""
-    output.result(
-        {"name": added.name, "url": added.url, "is_upstream": added.is_upstream, "says": added.says},
-        f"{added.name} is {added.url}{role}: {added.says}",
-    )
+    said = {"name": added.name, "url": added.url, "is_upstream": added.is_upstream, "says": added.says}
+    lines = [f"{added.name} is {added.url}{role}: {added.says}"]
+    if not exchanging.is_apart(workspace, name):
+        output.result(said, lines)
+        return
+    if join or output.can_ask():
+        try:
+            joined_lines, joined = _join(workspace, name, yes=join)
+        except BaseException:
+            exchanging.remove_remote(workspace, name)
+            raise
+        output.result({**said, "joined": joined}, [*lines, *joined_lines])
+    else:
+        output.result(said, [*lines, f"'mlvc remote join {name}' joins the two, and says first what will be renumbered"])
+
+
+def _join(workspace: Workspace, name: str, *, yes: bool) -> tuple[list[str], dict[str, Any]]:
+    """Joins the history here to a remote's, once the user agreed; returns what to print."""
+    from mlvc.workspace import exchanging
+
+    if not yes:
+        lines, _ = _renumbered(workspace, exchanging.join_plan(workspace, name), " would be")
+        shown = lines or ["no version changes its number"]
+        output.ask("\n".join([*shown, f"join the history here to the one of '{name}'?"]))
+    done = exchanging.join(workspace, name)
+    lines, renumbered = _renumbered(workspace, done.renumbered, " is now")
+    lines.append(f"joined; {output.count(done.transactions, 'change')} of here wait for the next push")
+    return lines, {"transactions": done.transactions, "renumbered": renumbered}
+
+
+@remote_command.command("join", epilog="Example: mlvc remote join origin")
+@click.argument("name")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def remote_join(name: str, yes: bool) -> None:
+    """Join the history here to the one of a remote, where the two began apart or were parted.
+
+    Nothing is lost: what the remote lacks is pending afterwards and goes there with the next push. Its numbers may change, and
+    are shown first.
+    """
+    from mlvc.workspace import exchanging
+
+    workspace = context.workspace()
+    if not exchanging.is_apart(workspace, name):
+        output.result({"transactions": 0, "renumbered": []}, f"nothing to join: the history here and the one of '{name}' are one")
+        return
+    lines, data = _join(workspace, name, yes=yes)
+    output.result(data, lines)
+
+
+@remote_command.command("takeover", epilog="Examples: mlvc remote takeover backup   mlvc remote takeover --here")
+@click.argument("name", required=False)
+@click.option("--here", is_flag=True, help="Let this repository itself take new entries.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def remote_takeover(name: str | None, here: bool, yes: bool) -> None:
+    """Make another store the authority, where the one that takes new entries is lost.
+
+    Should the old one come back after all, 'mlvc remote join' brings in what only it had.
+    """
+    from mlvc.workspace import exchanging
+
+    if (name is None) != here:
+        raise click.UsageError("name a remote, or say --here")
+    workspace = context.workspace()
+    if not yes:
+        where = f"'{name}'" if name else "this repository"
+        output.ask(f"what only the present authority has confirmed, and is not here, is left out until it is joined; let {where} take over?")
+    where = exchanging.take_over(workspace, name)
+    output.result({"authority": where}, f"{where} takes new entries from now on")
 
 
 @remote_command.command("ls", epilog="Example: mlvc remote ls")
@@ -106,11 +174,11 @@ def remote_rm(name: str) -> None:
     output.result({"name": name}, f"forgot the remote {name}")
 
 
-def _renumbered(workspace: Workspace, pulled: Pulled) -> tuple[list[str], list[dict[str, Any]]]:
+def _renumbered(workspace: Workspace, changes: Iterable[Renumbered], before: str = "~ is now") -> tuple[list[str], list[dict[str, Any]]]:
     lines, data = [], []
-    for change in pulled.renumbered:
+    for change in changes:
         shown = names.display_collection(change.collection, workspace.project)
-        lines.append(f"renumbered: {shown}:v{change.before}~ is now v{change.after}")
+        lines.append(f"renumbered: {shown}:v{change.before}{before} v{change.after}")
         data.append({"collection": shown, "id": change.version.hex(), "before": change.before, "after": change.after})
     return lines, data
 
@@ -133,15 +201,22 @@ def push_command(remote: str | None, dry_run: bool) -> None:
         return
     with workspace.progress:
         done = exchanging.push(workspace, remote)
-    lines, renumbered = _renumbered(workspace, done.pulled)
-    if done.transactions:
+    lines, renumbered = _renumbered(workspace, done.pulled.renumbered)
+    if done.left is not None:
+        lines += _left(done, remote)
+    elif done.transactions:
         lines.append(f"pushed {output.count(done.transactions, 'change')}, {output.count(done.packs, 'pack')} ({output.size(done.size_bytes)})")
     else:
         lines.append("nothing to push")
     if done.handed_over:
         lines.append("the remote confirms version numbers from now on")
+    if done.waiting:
+        lines.append(f"{output.count(done.waiting, 'change')} of others wait here: their data is neither here nor there")
     report: dict[str, Any] = {
         "transactions": done.transactions,
+        "left": done.left,
+        "lacking": done.lacking,
+        "waiting": done.waiting,
         "packs": done.packs,
         "size_bytes": done.size_bytes,
         "handed_over": done.handed_over,
@@ -149,6 +224,16 @@ def push_command(remote: str | None, dry_run: bool) -> None:
         "renumbered": renumbered,
     }
     output.result(report, lines)
+
+
+def _left(done: Pushed, remote: str | None) -> list[str]:
+    where = f"'{remote}'" if remote else "the remote"
+    lines = [f"{where} carries the history now ({output.count(done.packs, 'pack')}, {output.size(done.size_bytes)} sent)"]
+    if done.left:
+        lines.append(f"waiting there for whoever reaches the authority next: {output.count(done.left, 'change')}")
+    if done.lacking:
+        lines.append(f"without data there, for it is not here: {output.count(done.lacking, 'artifact')}; 'mlvc fetch' brings it, then push again")
+    return lines
 
 
 @click.command("pull", epilog="Examples: mlvc pull   mlvc pull --data mnist:production")
@@ -167,9 +252,12 @@ def pull_command(words: tuple[str, ...], data: bool) -> None:
     workspace = context.workspace()
     with workspace.progress:
         pulled = exchanging.pull(workspace, remote)
-    lines, renumbered = _renumbered(workspace, pulled)
-    lines.insert(0, f"pulled {output.count(pulled.transactions, 'change')}" if pulled.transactions else "nothing new")
-    output.result({"transactions": pulled.transactions, "renumbered": renumbered}, lines)
+    lines, renumbered = _renumbered(workspace, pulled.renumbered)
+    if pulled.carried:
+        lines.insert(0, f"took in {output.count(pulled.carried, 'change')} that were left there for the authority")
+    if pulled.transactions or not pulled.carried:
+        lines.insert(0, f"pulled {output.count(pulled.transactions, 'change')}" if pulled.transactions else "nothing new")
+    output.result({"transactions": pulled.transactions, "carried": pulled.carried, "renumbered": renumbered}, lines)
 
 
 @click.command("fetch-apart", hidden=True)
@@ -195,7 +283,7 @@ def _fetch(references: list[str], remote: str | None) -> None:
     workspace.progress = progress_bar.for_terminal()
     with workspace.progress:
         done = exchanging.fetch(workspace, references, remote)
-    lines, renumbered = _renumbered(workspace, done.pulled)
+    lines, renumbered = _renumbered(workspace, done.pulled.renumbered)
     lines.append(f"pulled {output.count(done.pulled.transactions, 'change')}, fetched {output.size(done.bytes)}")
     data = {"transactions": done.pulled.transactions, "bytes": done.bytes, "renumbered": renumbered}
     output.result(data, lines)
