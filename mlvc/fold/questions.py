@@ -7,13 +7,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from mlvc.fold import aliases, details, facts, versions
+from mlvc.fold import aliases, details, facts, sweeping, versions
 from mlvc.fold import runs as run_records
 from mlvc.fold.aliases import AliasAnswer
 from mlvc.fold.look import Look, key, parts
 from mlvc.fold.runs import RunView, Use
 from mlvc.format import names, transaction
 from mlvc.format.ids import FactId, ManifestId, RecordId, RunId, TransactionId, VersionId, fact_transaction
+from mlvc.format.pack import PackName
 
 
 class Publication(Struct, frozen=True):
@@ -114,6 +115,16 @@ class View(Struct, frozen=True):
 
     look: Look
     confirmed_arrivals: int
+
+    # -- what was swept ---------------------------------------------------------------------------------------------
+
+    def swept(self, store: bytes) -> set[PackName]:
+        """Returns the packs that do not exist any more at a store, by its id."""
+        return set(sweeping.swept(self.look, store))
+
+    def is_gone(self, manifest: bytes) -> bool:
+        """Tells whether the data of a manifest was swept at the authority, and not brought again since."""
+        return sweeping.is_gone(self.look, manifest)
 
     # -- collections ------------------------------------------------------------------------------------------------
 

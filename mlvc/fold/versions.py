@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlvc.fold import facts
+from mlvc.fold import facts, sweeping
 from mlvc.fold.look import Look, Overlay, Value, key, parts
 from mlvc.format import names
 from mlvc.format.ids import FactId, VersionId
@@ -23,6 +23,7 @@ def record_publish(view: Overlay, fact: FactId, order: int, arrival: int, operat
     view.put(key("published", operation.collection, order), [fact, version])
     if operation.run is not None:
         view.put(key("made", operation.run, order), {"id": fact, "version": version, "collection": operation.collection})
+    sweeping.come_back(view, operation.manifest)
     _bind_number(view, operation.collection, version, arrival)
     recompute(view, version)
 

@@ -22,6 +22,7 @@ from mlvc.errors import DamageError, NewerFormatError
 from mlvc.fold.folding import Arrival, fold
 from mlvc.fold.look import Change, Changes, Value
 from mlvc.fold.questions import View
+from mlvc.fold.sweeping import fold_act
 from mlvc.format import transaction
 from mlvc.format.ids import TransactionId
 from mlvc.format.journal_entry import NO_PREDECESSOR, Entry, entry_hash
@@ -204,6 +205,9 @@ class CachedView:
                 if entry.control is not None and entry.control.leader is not None:
                     authority = entry.control.leader
                 confirmed = self._fold_entry(entry, standing.confirmed)
+                if entry.control is not None and (acted := fold_act(entry.control, self._look)):
+                    self._roll_back_pending()
+                    self._apply(acted)
                 if where is journal:
                     standing = Standing(journal.id, entry.number, entry_hash(data), authority, confirmed)
                 else:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from msgspec import Struct
 
 from mlvc.fold.folding import Arrival, fold
 from mlvc.fold.look import DictView
 from mlvc.fold.questions import View
+from mlvc.fold.sweeping import fold_act
 from mlvc.format import journal_entry, transaction
+from mlvc.format.journal_entry import Control
 from mlvc.format.transaction import Envelope, Transaction
+from mlvc.journal.entries import Journal
 from mlvc.repository.repository import Repository
 
 
@@ -34,31 +38,45 @@ class FreshView(Struct, frozen=True):
     told: tuple[Told, ...]
 
 
-def fold_anew(repository: Repository) -> FreshView:
+def fold_anew(repository: Repository, written_s: Callable[[Journal, int], float] | None = None) -> FreshView:
     """Folds everything that journal and pending folder hold.
+
+    Args:
+        repository: whose.
+        written_s: when an entry was written, by the clock of the store that grace is counted by; default: when it came here.
 
     Raises:
         DamageError: an entry or a pending transaction is damaged: nothing may be concluded from the rest.
         NewerFormatError: something here is not understood.
     """
     values = DictView()
-    told = tuple(_told(repository))
+    told: list[Told] = []
+    for one in _told(repository, written_s or partial(_came_s, repository)):
+        if isinstance(one, Control):
+            values.apply(fold_act(one, values))
+        else:
+            values.apply(fold(Arrival(one.envelope.data), values))
+            told.append(one)
     confirmed = 0
     for one in told:
-        values.apply(fold(Arrival(one.envelope.data), values))
-    for one in told:
         confirmed += repository.cached_view.entry_of(one.envelope.id) is not None
-    return FreshView(View(values, confirmed), values, told)
+    return FreshView(View(values, confirmed), values, tuple(told))
 
 
-def _told(repository: Repository) -> Iterator[Told]:
+def _came_s(repository: Repository, journal: Journal, number: int) -> float:
+    return repository.backend.modified_s(journal_entry.key(journal.id, number)) or 0.0
+
+
+def _told(repository: Repository, written_s: Callable[[Journal, int], float]) -> Iterator[Told | Control]:
     # Before the journal is read: what moves into it meanwhile is then seen twice, never missed.
     waiting = [(e, repository.backend.modified_s(f"pending/{e.id.hex()}")) for e in repository.pending.in_order()]
     seen = set()
     journal = repository.journal()
     if journal is not None:
         for where, entry, _ in journal.whole():
-            written = repository.backend.modified_s(journal_entry.key(where.id, entry.number)) or 0.0
+            written = written_s(where, entry.number)
+            if entry.control is not None:
+                yield entry.control
             for envelope in entry.envelopes:
                 if envelope.id not in seen:
                     seen.add(envelope.id)

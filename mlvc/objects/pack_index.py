@@ -42,6 +42,9 @@ _RACY_NS = 1_000_000_000
 """A folder modified more recently than this may change again without its time of modification showing it."""
 
 
+_SWEPT = "swept"
+"""Why a pack that may still lie there is not indexed."""
+
 _SOUND, _DAMAGED, _BASELESS = 0, 1, 2
 """What the column `damaged` says."""
 
@@ -157,7 +160,11 @@ class PackIndexCache:
         """Returns the packs whose footer could not be read, and why."""
         with self._lock:
             rows = self._database.execute("SELECT name, why FROM unusable").fetchall()
-        return {PackName.from_wire(name): why for name, why in rows}
+        return {PackName.from_wire(name): why for name, why in rows if why != _SWEPT}
+
+    def _left_out(self) -> set[PackName]:
+        rows = self._database.execute("SELECT name FROM unusable WHERE why = ?", _SWEPT).fetchall()
+        return {PackName.from_wire(name) for (name,) in rows}
 
     def slots(self, name: PackName) -> Iterator[Slot]:
         """Yields the undamaged slots of one indexed pack."""
@@ -179,6 +186,18 @@ class PackIndexCache:
                 "INSERT OR IGNORE INTO slot (id, code, pack, offset, stored_size, size, base) VALUES (?,?,?,?,?,?,?)",
                 ((s.id, s.code, number, s.offset, s.stored_size, s.size, s.base) for s in slots),
             )
+
+    def leave_out(self, names: Iterable[PackName]) -> None:
+        """Makes packs count as not there, now and when they are found again: they were swept, and will be deleted."""
+        with self._lock:
+            known = set(self.packs())
+            left_out = self._left_out()
+            going = [name for name in names if name in known or name not in left_out]
+            if not going:
+                return
+            self.remove(name for name in going if name in known)
+            for name in going:
+                self._database.execute("INSERT OR REPLACE INTO unusable VALUES (?, ?)", name.to_wire(), _SWEPT)
 
     def remove(self, names: Iterable[PackName]) -> None:
         """Forgets packs that are gone."""
@@ -248,10 +267,11 @@ class PackIndexCache:
         if before == now and not force:
             return
         known = set(self.packs())
+        left_out = self._left_out()
         bad = set() if force else set(self.unusable())
         there = {name: size for key, size in self._backend.keys("packs/") if (name := PackName.from_key(key))}
         for name, size in there.items():
-            if name in known or name in bad:
+            if name in known or name in bad or name in left_out:
                 continue
             try:
                 self.add(name, pack_reader.read_index(self._backend, name, size))

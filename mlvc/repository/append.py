@@ -30,6 +30,10 @@ class ControlActError(Exception):
     """
 
 
+class MovedOnError(DamageError):
+    """Another entry stands where a control act was to be: it was decided on an older state."""
+
+
 class Tail(Struct, frozen=True):
     """The end of a journal: the number and hash of its last entry."""
 
@@ -91,14 +95,14 @@ def append_control(journal: Journal, known: Tail, control: Control) -> Tail:
     """Appends a control act directly after `known`.
 
     Raises:
-        DamageError: another entry stands there by now: the act was decided on an older state.
+        MovedOnError: another entry stands there by now.
     """
     entry = Entry(journal.id, known.number + 1, known.hash, _now_ms(), control=control)
     data = journal_entry.encode(entry)
     journal.backend.create(journal_entry.key(journal.id, entry.number), data)
     there = journal.read_bytes(entry.number)
     if there != data:
-        raise DamageError(
+        raise MovedOnError(
             f"the journal moved on while a {control.kind} was being decided", hint="run the command again"
         )
     return Tail(entry.number, journal_entry.entry_hash(data))

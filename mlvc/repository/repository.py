@@ -123,6 +123,7 @@ class Repository:
 
         with self.locks.committing():
             check_understood(self.refresh().stopped)
+            self.objects.index.leave_out(self._view.view().swept(self.id))
             ingest = Ingest(self.objects, progress)
             commit = Commit(ingest, who, command)
             try:

@@ -113,10 +113,16 @@ def _beyond(journal: Journal, end: int) -> list[Envelope]:
 def copy_meta(repository: Repository, remote: Remote, progress: Progress = SILENT) -> None:
     """Brings the packs of records that a remote has and this repository lacks."""
     names = [name for key, _ in remote.backend.keys("packs/meta/") if (name := PackName.from_key(key))]
-    lacking = [name for name in names if repository.backend.size(name.key) is None]
+    lacking = [name for name in names if repository.backend.size(name.key) is None and not _has_all_of(repository, remote, name)]
     copied, _ = copy_packs(lacking, remote.backend, repository.backend, progress)
     if copied:
         repository.objects.index.refresh()
+
+
+def _has_all_of(repository: Repository, remote: Remote, name: PackName) -> bool:
+    """Tells whether a remote's pack is known to hold nothing that is not here: as one that was sent from here, merged of others."""
+    slots = [(slot.id, slot.code) for slot in remote.index.slots(name)]
+    return bool(slots) and not repository.objects.missing(slots)
 
 
 def copy_lineage(repository: Repository, theirs: Journal) -> None:

@@ -87,6 +87,12 @@ class Remote:
             yield
 
     @contextmanager
+    def deleting(self) -> Iterator[None]:
+        """Keeps the remote's own commits, and pushes into it, away while this process deletes, where the remote is a folder."""
+        with self._held(StoreLocks.deleting):
+            yield
+
+    @contextmanager
     def beginning(self) -> Iterator[None]:
         """Held by a first push, so that two at once do not begin two histories in one folder."""
         with self._held(StoreLocks.appending):

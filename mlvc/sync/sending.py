@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError, RemoteError
 from mlvc.fold import facts
-from mlvc.format import transaction
+from mlvc.format import pack, transaction
 from mlvc.format.ids import TransactionId
 from mlvc.format.operations import RunHead
-from mlvc.format.pack import PackName
+from mlvc.format.pack import PackClass, PackName
 from mlvc.format.record import CHUNK_CODE
 from mlvc.format.transaction import Envelope, Need, Transaction
 from mlvc.objects import closure
+from mlvc.objects.pack_composing import Composition, chosen_from
 from mlvc.objects.store import Wanted
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.repository import Repository
@@ -163,7 +164,7 @@ def packs_of(repository: Repository, wanted: Iterable[Wanted]) -> list[PackName]
 
 
 def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progress: Progress = SILENT) -> Sent:
-    """Makes pieces decodable at a remote.
+    """Makes pieces decodable at a remote. Large packs are copied; many small ones go as one, and so do swept ones, under a new name.
 
     Raises:
         NotFoundError: a piece is neither here nor there.
@@ -171,7 +172,9 @@ def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progr
     """
     wanted = list(wanted)
     remote.index.refresh()
-    names: dict[PackName, None] = {}
+    swept = repository.view().swept(remote.require_record().id)
+    remote.index.leave_out(swept)
+    chosen: dict[PackName, set[Wanted]] = {}
     waiting = list(reversed(wanted))
     seen: set[Wanted] = set()
     while waiting:
@@ -182,15 +185,52 @@ def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progr
         place = repository.objects.is_here(*item)
         if place is None:
             raise NotFoundError(f"a piece that is to be pushed is neither here nor at '{remote.name}': {item[0].hex()[:12]}")
-        names[place.pack] = None
+        chosen.setdefault(place.pack, set()).add(item)
         if place.slot.base is not None:
             waiting.append((place.slot.base, CHUNK_CODE))
-    sizes = sum(repository.backend.size(name.key) or 0 for name in names)
-    progress.start(f"push to {remote.name}", sizes)
-    packs, size = copy_packs(names, repository.backend, remote.backend, progress)
-    for name in names:  # proven on the way, and known here: no need to ask for what was just sent
+    sizes = {name: repository.backend.size(name.key) or 0 for name in chosen}
+    progress.start(f"push to {remote.name}", sum(sizes.values()))
+    merged = _to_merge(sizes, swept)
+    whole = [name for name in chosen if name not in merged]
+    packs, size = copy_packs(whole, repository.backend, remote.backend, progress)
+    for name in whole:  # proven on the way, and known here: no need to ask for what was just sent
         remote.index.add(name, repository.objects.index.slots(name))
+    for pack_class in PackClass:
+        names = [name for name in merged if name.pack_class is pack_class]
+        for group in _groups(names, sizes):
+            composed = Composition(pack_class, chosen_from(repository.backend, group, {i for name in group for i in chosen[name]}))
+            remote.backend.write(composed.name.key, composed.pieces())
+            remote.index.add(composed.name, composed.slots)
+            progress.advance(sum(sizes[name] for name in group))
+            packs, size = packs + 1, size + sum(slot.stored_size for slot in composed.slots)
     lacking = [item for item in wanted if not remote.index.find(*item)]
     if lacking:
         raise RemoteError(f"{len(lacking):,} pieces did not arrive at the remote '{remote.name}'", hint="push again")
     return Sent(packs, size)
+
+
+_SMALL = 8 << 20
+_FEW = 4
+"""So many small packs of a class are sent as they are: their names tell who pulls that they are here already."""
+
+
+def _to_merge(sizes: dict[PackName, int], swept: set[PackName]) -> list[PackName]:
+    found = [name for name in sizes if name in swept]
+    for pack_class in PackClass:
+        small = [n for n, size in sizes.items() if n.pack_class is pack_class and size < _SMALL and n not in swept]
+        found += small if len(small) > _FEW else []
+    return found
+
+
+def _groups(names: list[PackName], sizes: dict[PackName, int]) -> Iterator[list[PackName]]:
+    """Parts packs into groups of about one pack's target size."""
+    group: list[PackName] = []
+    total = 0
+    for name in names:
+        if group and total + sizes[name] > pack.TARGET_SIZE:
+            yield group
+            group, total = [], 0
+        group.append(name)
+        total += sizes[name]
+    if group:
+        yield group

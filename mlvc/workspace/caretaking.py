@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from mlvc.backend.local import LocalBackend
-from mlvc.errors import DamageError, NotFoundError, UsageError
+from mlvc.errors import DamageError, NotFoundError, UnsupportedError, UsageError
 from mlvc.format.ids import FileDigest
 from mlvc.format.manifest import FileEntry
-from mlvc.maintenance import checking, collecting, healing, repacking
+from mlvc.maintenance import checking, collecting, healing, repacking, sweeping
 from mlvc.maintenance.checking import Report
 from mlvc.maintenance.collecting import GcPlan
 from mlvc.maintenance.repacking import RepackPlan
@@ -19,9 +19,9 @@ from mlvc.progress import Progress
 from mlvc.repository import store_record
 from mlvc.repository.repository import Repository
 from mlvc.runs import event_log, live_run
-from mlvc.sync import fetching
+from mlvc.sync import fetching, pulling
 from mlvc.sync.remote import Remote
-from mlvc.workspace import contents, exchanging, locating, pinning
+from mlvc.workspace import contents, exchanging, locating, pinning, remotes
 from mlvc.workspace.workspace import Workspace
 
 
@@ -40,6 +40,36 @@ def gc(workspace: Workspace, *, grace_s: float, dry_run: bool) -> GcPlan:
     if dry_run:
         return collecting.plan(workspace.repository, pinning.kept_versions(workspace), grace_s)
     return collecting.collect(workspace.repository, lambda: pinning.kept_versions(workspace), grace_s)
+
+
+def gc_remote(workspace: Workspace, name: str, *, grace_s: float, dry_run: bool) -> GcPlan:
+    """Drops from a remote, which leads the history, the packs in which nothing is needed any more.
+
+    Args:
+        workspace: a clone; it pulls first.
+        name: of the remote.
+        grace_s: how long what was deleted or undone, or uploaded and not yet pushed, is spared, by the remote's clock, in seconds.
+        dry_run: only say what would go.
+
+    Raises:
+        UnsupportedError: the remote is a carrier.
+        ConflictError: commits are under way in its folder, or others push all the time; nothing was deleted.
+        DamageError: what is needed cannot be told; nothing was deleted.
+    """
+    repository = workspace.repository
+    with remotes.opened(workspace, name) as remote:
+        pulling.pull(repository, remote)
+        record, authority = remote.require_record(), repository.refresh().authority
+        if authority is None or authority[0] != record.id:
+            raise UnsupportedError(
+                f"the remote '{name}' is a carrier: what may go is decided where entries are taken", hint="sweep the authority instead"
+            )
+        if dry_run:
+            return sweeping.plan(repository, remote, record.id, pinning.kept_versions(workspace), grace_s)
+        with remote.deleting():
+            return sweeping.sweep(
+                repository, remote, record.id, lambda: pinning.kept_versions(workspace), grace_s, lambda: pulling.pull(repository, remote)
+            )
 
 
 def drop_copies(workspace: Workspace, *, dry_run: bool) -> int:
@@ -116,8 +146,8 @@ def fsck(workspace: Workspace, *, repair: bool) -> Report:
         What is wrong now (after a repair: still), and what was repaired.
     """
     repository, progress = workspace.repository, workspace.progress
-    remotes = exchanging.all_remotes(workspace)
-    sources = [_RemoteSource(repository, remote, progress) for remote in remotes if remote.record() is not None]
+    others = remotes.all_remotes(workspace)
+    sources = [_RemoteSource(repository, remote, progress) for remote in others if remote.record() is not None]
     try:
         kept = list(pinning.kept_versions(workspace))
         report = checking.check(repository, sources, kept, progress, more=_reads_of_runs(workspace))
@@ -128,7 +158,7 @@ def fsck(workspace: Workspace, *, repair: bool) -> Report:
         again.repaired = report.repaired
         return again
     finally:
-        for remote in remotes:
+        for remote in others:
             remote.close()
 
 

@@ -14,7 +14,7 @@ from clones import C, history, publish, read
 
 from mlvc.backend import clouds
 from mlvc.errors import RemoteError, UsageError
-from mlvc.workspace import exchanging, opening
+from mlvc.workspace import caretaking, exchanging, opening, registry
 from mlvc.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("ceph")
@@ -118,6 +118,23 @@ print("obstore" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "there", env={**os.environ}, capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == [str(2 * len(NOISE)), "False"], done.stderr
+
+
+def test_what_is_dead_is_swept_from_a_bucket_by_its_own_clock(here, tmp_path, environment):
+    publish(here, {"a": NOISE})
+    publish(here, {"a": b"small"})
+    exchanging.push(here)
+    (member,) = [m for m in here.repository.view().members(C) if m.label == "v0"]
+    registry.delete_version(here, member, "delete", with_names=True)
+    exchanging.push(here)
+    assert not caretaking.gc_remote(here, "origin", grace_s=3600, dry_run=False).packs
+    assert caretaking.gc_remote(here, "origin", grace_s=-10, dry_run=False).freed_bytes > len(NOISE)
+    assert not caretaking.gc_remote(here, "origin", grace_s=-10, dry_run=False).packs
+    publish(here, {"a": NOISE})
+    exchanging.push(here)
+    there = clone(here, tmp_path / "there", environment)
+    assert read(there, history(there)["v0"]) == {"a": NOISE}
+    assert read(there, history(there)["v1"]) == {"a": b"small"}
 
 
 # -- what may go wrong --------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from mlvc.format.ids import short
 
 if TYPE_CHECKING:
     from mlvc.maintenance.repacking import RepackPlan
+    from mlvc.workspace.workspace import Workspace
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -92,11 +93,15 @@ def _seconds(_: click.Context, parameter: click.Parameter, given: str) -> float:
 @click.command("gc", epilog="Example: mlvc gc --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--grace", default="14d", show_default=True, callback=_seconds, help="How long deleted things can still be brought back.")
-def gc_command(dry_run: bool, grace: float) -> None:
+@click.option("--remote", metavar="NAME", help="Free it at this remote instead; everyone may go on pushing meanwhile.")
+def gc_command(dry_run: bool, grace: float, remote: str | None) -> None:
     """Free the space of what nothing needs any more."""
     from mlvc.workspace import caretaking
 
     workspace = context.workspace()
+    if remote is not None:
+        _gc_remote(workspace, remote, dry_run=dry_run, grace=grace)
+        return
     done = caretaking.gc(workspace, grace_s=grace, dry_run=dry_run)
     copies = caretaking.drop_copies(workspace, dry_run=dry_run)
     verb = "would free" if dry_run else "freed"
@@ -113,6 +118,26 @@ def gc_command(dry_run: bool, grace: float) -> None:
         "kept_packs": done.kept_packs,
         "dead_bytes": done.dead_bytes,
         "leftovers": len(done.leftovers),
+    }
+    output.result(data, lines)
+
+
+def _gc_remote(workspace: Workspace, remote: str, *, dry_run: bool, grace: float) -> None:
+    from mlvc.workspace import caretaking
+
+    with workspace.progress:
+        done = caretaking.gc_remote(workspace, remote, grace_s=grace, dry_run=dry_run)
+    verb = "would free" if dry_run else "freed"
+    lines = [f"{verb} {output.size(done.freed_bytes)} at '{remote}', in {output.count(len(done.packs), 'pack')}; {done.kept_packs:,} stay"]
+    if done.dead_bytes:
+        lines.append(f"{output.size(done.dead_bytes)} of dead data stay in packs that hold living data too, or came lately")
+    data = {
+        "dry_run": dry_run,
+        "remote": remote,
+        "freed_bytes": done.freed_bytes,
+        "packs": len(done.packs),
+        "kept_packs": done.kept_packs,
+        "dead_bytes": done.dead_bytes,
     }
     output.result(data, lines)
 
