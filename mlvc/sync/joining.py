@@ -255,6 +255,7 @@ def join(
         ours = repository.journal()
         if ours is None or theirs is None:
             return 0
+        last = theirs.highest()
         copy_meta(repository, remote, progress)
         end = _adopted_end(ours, theirs.id)
         if end is not None:  # it was taken over here: what it got afterwards comes with its data, for it is ours to append
@@ -267,7 +268,7 @@ def join(
             elif _adopted_end(theirs, ours.id) is None:
                 _give_way(repository, ours, theirs, authority)
             copy_lineage(repository, theirs)
-            copy_from(repository, theirs)
+            copy_from(repository, theirs, last)
             return len(lacking)
 
 

@@ -78,12 +78,13 @@ def _pull(repository: Repository, remote: Remote, progress: Progress) -> Pulled:
     count = transactions = carried = 0
     with repository.locks.committing():
         if theirs is not None and not is_current:
+            end = theirs.highest()  # before the records are listed: those of an entry are there before it is
             copy_meta(repository, remote, progress)
             with repository.locks.appending():
                 joining.follow(repository, theirs, remote)
                 if known != theirs.id:
                     joining.copy_lineage(repository, theirs)
-                count, transactions = _copy_entries(repository, theirs, remote, last)
+                count, transactions = _copy_entries(repository, theirs, remote, last, end)
         if not _leads(repository, remote):
             carried = carrying.take_inbox(repository, remote, progress)
     repository.take_in_inbox()
@@ -97,8 +98,10 @@ def _leads(repository: Repository, remote: Remote) -> bool:
     return authority is not None and authority[0] == remote.require_record().id
 
 
-def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, last: bytes | None) -> tuple[int, int]:
-    """Copies the entries that are new; `last` is their entry at the end of ours, if it was read already."""
+def _copy_entries(
+    repository: Repository, theirs: Journal, remote: Remote, last: bytes | None, end: int
+) -> tuple[int, int]:
+    """Copies the entries up to `end` that are new; `last` is their entry at the end of ours, if it was read already."""
     ours = Journal(repository.backend, theirs.id)
     tail = local_tail(repository, theirs.id)
     if tail.number:
@@ -109,7 +112,9 @@ def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, last:
         if journal_entry.entry_hash(there) != tail.hash:
             raise carrying.went_another_way(f"the remote '{remote.name}'", tail.number)
     count = transactions = 0
-    for entry, data in theirs.iterate(tail.number, tail.hash, ahead_to=theirs.highest()):
+    for entry, data in theirs.iterate(tail.number, tail.hash, ahead_to=end):
+        if entry.number > end:
+            break
         key = journal_entry.key(theirs.id, entry.number)
         if entry.control is not None and entry.control.kind == journal_entry.JOINED:
             joining.prepare_to_give_way(repository, ours, entry.control)

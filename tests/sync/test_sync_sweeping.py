@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from functools import partial
 
 import pytest
 from clones import C, clone, connected, faulty_remote, history, publish, read
@@ -153,9 +154,8 @@ def test_a_sweep_cut_off_anywhere_is_finished_by_the_next(tmp_path, origin, remo
         backend.delete = dying
         record = cut.require_record()
         try:
-            caretaking.sweeping.sweep(
-                here.repository, cut, record.id, lambda: (), AT_ONCE, lambda: pulling.pull(here.repository, cut)
-            )
+            pull = partial(pulling.pull, here.repository, cut)
+            caretaking.sweeping.sweep(here.repository, cut, record.id, lambda: (), AT_ONCE, pull)
         except RemoteError:
             pass
         else:
