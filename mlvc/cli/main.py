@@ -27,7 +27,7 @@ _VERBS = {
     },
     "name and promote": {"alias": "naming", "link": "naming", "unlink": "naming", "delete": "naming"},
     "record runs": {"run": "running", "runs": "running", "history": "running"},
-    "share": {"remote": "exchange", "push": "exchange", "pull": "exchange", "fetch": "exchange"},
+    "share": {"remote": "exchange", "push": "exchange", "pull": "exchange", "fetch": "exchange", "serve": "exchange"},
     "look after": {"undo": "caring", "oplog": "caring", "fsck": "caring", "du": "caring"}
     | {"gc": "caring", "prune": "caring", "repack": "caring", "completion": "starting"},
 }

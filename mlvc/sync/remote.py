@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from mlvc.backend import clouds
 from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
+from mlvc.backend.piped import PipedBackend
 from mlvc.backend.remote_folder import failing_as_remote
-from mlvc.errors import RemoteError, UnsupportedError
+from mlvc.errors import RemoteError
 from mlvc.journal import entries
 from mlvc.journal.entries import Journal
 from mlvc.objects.pack_index import PackIndexCache
 from mlvc.repository import store_record
 from mlvc.repository.locks import StoreLocks
 from mlvc.repository.store_record import StoreRecord
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
-_SCHEMES_TO_COME = ("ssh", "git", "http", "https", "memory")
 
 
 class Remote:
@@ -83,27 +79,29 @@ class Remote:
     @contextmanager
     def committing(self) -> Iterator[None]:
         """Keeps the remote's own gc from deleting while this process adds to it, where the remote is a folder."""
-        with self._held(StoreLocks.committing):
+        with self._held("committing"):
             yield
 
     @contextmanager
     def deleting(self) -> Iterator[None]:
         """Keeps the remote's own commits, and pushes into it, away while this process deletes, where the remote is a folder."""
-        with self._held(StoreLocks.deleting):
+        with self._held("deleting"):
             yield
 
     @contextmanager
     def beginning(self) -> Iterator[None]:
         """Held by a first push, so that two at once do not begin two histories in one folder."""
-        with self._held(StoreLocks.appending):
+        with self._held("appending"):
             yield
 
     @contextmanager
-    def _held(self, lock: Callable[[StoreLocks], AbstractContextManager[None]]) -> Iterator[None]:
+    def _held(self, lock: str) -> Iterator[None]:
         with ExitStack() as held:
             if isinstance(self.backend, LocalBackend):
                 with failing_as_remote():
-                    held.enter_context(lock(StoreLocks(self.backend.root / "locks")))
+                    held.enter_context(store_locks(self.backend)[lock]())
+            elif isinstance(self.backend, PipedBackend):
+                held.enter_context(self.backend.held(lock))
             yield
 
     @property
@@ -115,33 +113,14 @@ class Remote:
         return self._index
 
     def close(self) -> None:
-        """Closes the cached index."""
+        """Closes the cached index, and the line to another machine."""
         if self._index is not None:
             self._index.close()
+        if isinstance(self.backend, PipedBackend):
+            self.backend.close()
 
 
-def scheme_of(url: str) -> str:
-    """Returns the scheme of a remote's URL in lower case, `file` for a plain path."""
-    match = _SCHEME.match(url)
-    return match[1].lower() if match else "file"
-
-
-def check_scheme(url: str) -> None:
-    """Raises UnsupportedError for a URL that this mlvc cannot open."""
-    scheme = scheme_of(url)
-    if scheme == "file" or scheme in clouds.SCHEMES:
-        return
-    hint = "use a bucket, as in s3://bucket/prefix, or a folder: /mnt/nas/x"
-    if scheme in _SCHEMES_TO_COME or "+" in scheme:
-        raise UnsupportedError(f"remotes at '{scheme}://' are not supported by this version", hint=hint)
-    raise UnsupportedError(f"'{scheme}' is no kind of remote that mlvc knows", hint=hint)
-
-
-def is_cloud(url: str) -> bool:
-    """Tells whether a URL names a bucket."""
-    return scheme_of(url) in clouds.SCHEMES
-
-
-def local_folder(url: str) -> Path:
-    """Returns the folder of a `file://` URL or plain path."""
-    return Path(url.removeprefix("file://"))
+def store_locks(backend: LocalBackend) -> dict[str, Callable[[], AbstractContextManager[None]]]:
+    """Returns the locks of a store's folder, by name."""
+    locks = StoreLocks(backend.root / "locks")
+    return {"committing": locks.committing, "deleting": locks.deleting, "appending": locks.appending}

@@ -11,9 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from mlvc import atomic_file
-from mlvc.backend import clouds
-from mlvc.backend.interface import Backend
-from mlvc.backend.remote_folder import RemoteFolder
+from mlvc.backend.piped import PipedBackend
 from mlvc.errors import RemoteError, UsageError
 from mlvc.fold.questions import Publication
 from mlvc.format.transaction import Need
@@ -23,10 +21,10 @@ from mlvc.repository.repository import Repository
 from mlvc.sync import fetching, joining, pulling, pushing
 from mlvc.sync.pulling import Pulled
 from mlvc.sync.pushing import Pushed, PushPlan
-from mlvc.sync.remote import Remote, check_scheme, is_cloud, local_folder
+from mlvc.sync.remote import Remote
 from mlvc.sync.renumbering import Renumbered
 from mlvc.working_tree import lock_file
-from mlvc.workspace import configuration, contents, lazy_fetch, locating, resolving, trust
+from mlvc.workspace import configuration, contents, lazy_fetch, locating, places, resolving, trust
 from mlvc.workspace.configuration import RemoteSettings
 from mlvc.workspace.locating import Location
 from mlvc.workspace.remotes import (
@@ -81,8 +79,8 @@ class Fetched(Struct, frozen=True):
 def push(workspace: Workspace, name: str | None = None) -> Pushed:
     """Sends what is pending to a remote; errors as `pushing.push`."""
     with opened(workspace, name) as remote:
-        folder = local_folder(remote.url)
-        if not is_cloud(remote.url) and not folder.parent.is_dir():
+        folder = places.local_folder(remote.url)
+        if places.is_folder(remote.url) and not folder.parent.is_dir():
             raise RemoteError(
                 f"the folder {folder} of the remote '{remote.name}' cannot be reached", hint="is its disk mounted?"
             )
@@ -221,24 +219,18 @@ def clone(
         UsageError: `dest` holds something.
         RemoteError: there is no store at `source`.
     """
-    check_scheme(source)
     known = own_environment(environment)
-    store: Backend
-    if is_cloud(source):
-        place = clouds.parse(source, options or {})
-        settings, store = RemoteSettings(place.url, dict(place.options)), clouds.open_place(place, known)
-        called = Path(place.prefix.rpartition("/")[2] or place.bucket)
-    else:
-        folder = Path(os.path.abspath(local_folder(source).expanduser()))
-        settings, store = RemoteSettings(str(folder)), RemoteFolder(locating.store_within(folder))
-        called = _default_name(folder)
+    settings = places.normal(source, options)
+    store = places.open_backend(settings, known, Path.cwd())
     if store_record.read(store) is None:
         raise RemoteError(f"{settings.url} holds no mlvc store", hint="name a repository, or a place that was pushed to")
-    dest = Path(os.path.abspath(dest if dest is not None else called))
+    if isinstance(store, PipedBackend):
+        store.close()
+    dest = Path(os.path.abspath(dest if dest is not None else _default_name(settings.url)))
     was_there = dest.is_dir()
     if dest.exists() and (not was_there or any(dest.iterdir())):
         raise UsageError(f"{dest} exists and is not empty", hint="name a new folder to clone into")
-    if is_cloud(settings.url):
+    if places.needs_trust(settings.url):
         trust.trust(known, settings)
     try:
         workspace, pulled = _cloned(settings, dest, environment)
@@ -269,13 +261,12 @@ def _cloned(source: RemoteSettings, dest: Path, environment: Mapping[str, str] |
     return workspace, pulled
 
 
-def _default_name(source: Path) -> Path:
+def _default_name(url: str) -> Path:
     """Returns what a clone is called: as its source, without `.git` or `.mlvc`."""
-    while source.name in (".git", ".mlvc", "mlvc") and source.parent.name:
-        if source.name == "mlvc" and source.parent.name != ".git":
-            break
-        source = source.parent
-    return Path(source.name.removesuffix(".git").removesuffix(".mlvc"))
+    parts = [part for part in url.partition("://")[2].split("/") if part] if "://" in url else list(Path(url).parts)
+    while len(parts) > 1 and (parts[-1] in (".git", ".mlvc") or parts[-2:] == [".git", "mlvc"]):
+        parts.pop()
+    return Path(parts[-1].removesuffix(".git").removesuffix(".mlvc"))
 
 
 def _remove_clone(dest: Path, *, was_there: bool) -> None:

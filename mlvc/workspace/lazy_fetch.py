@@ -59,12 +59,11 @@ class _LazyFetch:
 
     def _fetch_from(self, name: str, missing: list[Wanted]) -> None:
         from mlvc.sync import fetching
-        from mlvc.sync.remote import is_cloud
-        from mlvc.workspace import fetching_apart
+        from mlvc.workspace import fetching_apart, places
         from mlvc.workspace.remotes import remote_at
 
         settings = self._workspace.settings.remotes[name]
-        if self._may_fork and is_cloud(settings.url):
+        if self._may_fork and places.is_bucket(settings.url):
             fetching_apart.fetch(self._workspace, name, missing)
             return
         if name not in self._opened:

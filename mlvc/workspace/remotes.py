@@ -15,22 +15,18 @@ from pathlib import Path
 from msgspec import Struct
 
 from mlvc import atomic_file
-from mlvc.backend import clouds
 from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
-from mlvc.backend.remote_folder import RemoteFolder
-from mlvc.backend.unconditional import CarrierFolder
 from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
 from mlvc.format.names import MAX_NAME
 from mlvc.parallel import map_in_order
 from mlvc.sync import joining
-from mlvc.sync.remote import Remote, check_scheme, is_cloud, local_folder
-from mlvc.workspace import configuration, locating, trust
+from mlvc.sync.remote import Remote
+from mlvc.workspace import configuration, places, trust
 from mlvc.workspace.configuration import RemoteSettings
 from mlvc.workspace.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
-_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*@")
 _PROBE = b"create-if-absent and ranged reads"
 _STORE_PARTS = {"store", "store.copy", "journal", "packs", "pending", "labels", "locks", "cache", "runs", ".gitignore"}
 
@@ -104,23 +100,11 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
         raise UsageError(
             f"there is a remote '{name}' already: {workspace.settings.remotes[name].url}", hint=f"'mlvc remote rm {name}' forgets it"
         )
-    if _CREDENTIALS.match(url):
-        raise UsageError("the URL holds a user name or password, and mlvc.toml is for everyone", hint="leave it out")
-    check_scheme(url)
-    if is_cloud(url):
-        place = clouds.parse(url, options or {})
-        settings = RemoteSettings(place.url, dict(place.options))
-        found = _try_out_bucket(workspace, name, place)
-    else:
-        wrong = next((option for option in options or {} if option != "carrier"), None)
-        if wrong is not None:
-            raise UsageError(f"a folder has no '{wrong}'", hint="leave the option out")
-        folder = Path(os.path.abspath(local_folder(url).expanduser()))
-        settings = RemoteSettings(str(folder), dict(options or {}))
-        found = _try_out_folder(workspace, name, folder)
+    settings = places.normal(url, options)
+    found = _try_out(workspace, name, settings)
     if found.problem is not None:
         settings = RemoteSettings(settings.url, {**settings.options, "carrier": "true"})
-    if is_cloud(url):
+    if places.needs_trust(settings.url):
         trust.trust(workspace.environment, settings)
     is_upstream = not workspace.settings.remotes
     configuration.put(workspace.root, f"remotes.{name}.url", settings.url)
@@ -136,7 +120,7 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
 def trust_remote(workspace: Workspace, name: str | None) -> RemoteSettings:
     """Remembers that this user trusts a remote of `mlvc.toml`: from then on credentials are used there."""
     _, settings = settings_of(workspace, name)
-    if is_cloud(settings.url):
+    if places.needs_trust(settings.url):
         trust.trust(workspace.environment, settings)
     return settings
 
@@ -156,34 +140,30 @@ def _carries(found: _Found, settings: RemoteSettings, *, is_upstream: bool) -> s
     return "; the first push begins its history" if found.contents == _EMPTY and is_upstream else ""
 
 
-def _try_out_bucket(workspace: Workspace, name: str, place: clouds.Place) -> _Found:
-    """Returns what there is in a bucket; refuses one that cannot hold, or is not for, a store."""
-    backend = clouds.open_place(place, workspace.environment, retries=False)
+def _try_out(workspace: Workspace, name: str, settings: RemoteSettings) -> _Found:
+    """Returns what there is at a place; refuses one that cannot hold, or is not for, a store."""
+    backend = places.open_backend(settings, workspace.environment, workspace.root, retries=False)
+    if isinstance(backend, LocalBackend):
+        _check_folder(workspace, backend.root)
     remote = Remote(name, backend, workspace.repository.path / "cache")
-    if remote.record() is None:
-        foreign = next((key for key, _ in backend.keys("") if key.split("/")[0] not in _STORE_PARTS and not key.startswith(".")), None)
-        if foreign is not None:
-            raise UsageError(
-                f"{place.url} holds other things ('{foreign}') and no mlvc store", hint=f"name a prefix: {place.url}/mlvc"
-            )
-    return _found(workspace, remote, backend)
+    try:
+        if remote.record() is None:
+            keys = (key.split("/")[0] for key, _ in backend.keys(""))
+            foreign = next((key for key in keys if key not in _STORE_PARTS and not key.startswith(".")), None)
+            if foreign is not None:
+                raise UsageError(
+                    f"{backend.url} holds other things ('{foreign}') and no mlvc store", hint="name an empty or new folder, or a prefix of its own"
+                )
+        return _found(workspace, remote, backend)
+    finally:
+        remote.close()
 
 
-def _try_out_folder(workspace: Workspace, name: str, folder: Path) -> _Found:
-    """Returns what there is at a folder, which is made if need be; refuses one that cannot hold, or is not for, a store."""
-    remote = remote_at(workspace, name, RemoteSettings(str(folder)))
-    store = local_folder(remote.url)
+def _check_folder(workspace: Workspace, store: Path) -> None:
     if store == workspace.repository.path:
-        raise UsageError(f"{folder} is this repository itself", hint="name another folder")
+        raise UsageError(f"{store} is this repository itself", hint="name another folder")
     if store.exists() and not store.is_dir():
         raise UsageError(f"{store} is a file, expected a folder")
-    if remote.record() is None and store.is_dir():
-        foreign = sorted(p.name for p in store.iterdir() if p.name not in _STORE_PARTS and not p.name.startswith("."))
-        if foreign:
-            raise UsageError(
-                f"{store} holds other things ('{foreign[0]}') and no mlvc store", hint="name an empty folder, or a new one"
-            )
-    return _found(workspace, remote, LocalBackend(store))
 
 
 def _found(workspace: Workspace, remote: Remote, backend: Backend) -> _Found:
@@ -261,24 +241,16 @@ def open_remote(workspace: Workspace, name: str | None = None) -> Remote:
 
 
 def remote_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Remote:
-    """Opens what a URL names: a bucket that this user trusts, a store's folder, or a repository that holds one."""
-    check_scheme(settings.url)
+    """Opens a remote; UsageError when opening it would use credentials and this user never trusted it."""
+    if places.needs_trust(settings.url):
+        trust.require(workspace.environment, name, settings)
     return Remote(
         name,
-        _backend_at(workspace, name, settings),
+        places.open_backend(settings, workspace.environment, workspace.root),
         workspace.repository.path / "cache",
         is_upstream=name == workspace.settings.upstream,
         takes_conditions=not settings.is_carrier,
     )
-
-
-def _backend_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Backend:
-    if is_cloud(settings.url):
-        place = clouds.parse(settings.url, settings.options)
-        trust.require(workspace.environment, name, settings)
-        return clouds.open_place(place, workspace.environment)
-    folder = workspace.root / local_folder(settings.url).expanduser()  # a relative one is written by hand, and means the root
-    return (CarrierFolder if settings.is_carrier else RemoteFolder)(locating.store_within(folder))
 
 
 def all_remotes(workspace: Workspace) -> list[Remote]:

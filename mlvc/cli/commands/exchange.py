@@ -260,6 +260,21 @@ def pull_command(words: tuple[str, ...], data: bool) -> None:
     output.result({"transactions": pulled.transactions, "carried": pulled.carried, "renumbered": renumbered}, lines)
 
 
+@click.command("serve", epilog="Example: ssh host mlvc serve --stdio /data/models")
+@click.argument("path", type=parameters.PATH)
+@click.option("--stdio", is_flag=True, required=True, help="Speak on standard input and output: what 'ssh://' remotes run.")
+def serve_command(path: Path, stdio: bool) -> None:
+    """Give the store at PATH to a client on another machine, for as long as it is connected."""
+    from mlvc.backend import serving
+    from mlvc.backend.local import LocalBackend
+    from mlvc.sync.remote import store_locks
+    from mlvc.workspace import locating
+
+    del stdio
+    backend = LocalBackend(locating.store_within(Path(os.path.abspath(path.expanduser()))))
+    serving.serve(backend, store_locks(backend), sys.stdin.buffer, sys.stdout.buffer)
+
+
 @click.command("fetch-apart", hidden=True)
 def fetch_apart_command() -> None:
     """Fetch for another process, which may fork; see `mlvc.workspace.fetching_apart`."""
