@@ -13,7 +13,7 @@ The recipes, each safe against a crash at any point:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -150,6 +150,39 @@ def remove(path: str | Path) -> bool:
     return True
 
 
+def create_in_order(
+    folder: str | Path, files: Sequence[tuple[str, bytes]], spread: Callable[..., Iterable[StagedFile]] = map
+) -> list[bool]:
+    """Creates many files of a folder; durable on return. After a crash, those that are there are the first ones, each whole.
+
+    Args:
+        folder: where.
+        files: names and contents.
+        spread: `map`, or one that works on several at once: syncing one file is mostly waiting.
+
+    Returns:
+        For each, False when its name was taken.
+    """
+
+    def stage(file: tuple[str, bytes]) -> StagedFile:
+        staged = StagedFile(folder)
+        staged.write(file[1])
+        staged.sync()
+        return staged
+
+    made: list[bool] = []
+    waiting: list[StagedFile] = []
+    try:
+        waiting.extend(spread(stage, files))
+        for staged, (name, _) in zip(waiting, files, strict=True):
+            made.append(staged.publish_new(os.path.join(folder, name)))
+    finally:
+        for staged in waiting:
+            staged.discard()
+    sync_folder(folder)
+    return made
+
+
 class StagedFile:
     """A file under way: written under a temporary name, given its real one only when whole and synced.
 
@@ -180,8 +213,14 @@ class StagedFile:
             raise local_file_error(error, f"write in {os.path.dirname(self._path)}") from error
         self.size += len(data)
 
+    def sync(self) -> None:
+        """Makes what was written durable, under its temporary name; nothing more can be written."""
+        if self._fd is not None:
+            self._sync_and_close()
+
     def _sync_and_close(self) -> None:
-        assert self._fd is not None, "the staged file is closed"
+        if self._fd is None:
+            return  # synced before
         fd, self._fd = self._fd, None
         try:
             _layer.fsync(fd, self._path)

@@ -42,8 +42,8 @@ class Backend(Protocol):
         """Writes, replacing what is there: for keys that hold a nonce, so that a repeat writes the same bytes."""
         ...
 
-    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Yields (key, size in bytes) of everything below a '/'-ended prefix, in no particular order."""
+    def keys(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
+        """Yields (key, size in bytes) of everything below a '/'-ended prefix, in no particular order; only keys above `after`."""
         ...
 
     def folders(self, prefix: str) -> list[str]:

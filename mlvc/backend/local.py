@@ -75,7 +75,7 @@ class LocalBackend:
             staged.publish(path)
         atomic_file.sync_folder(path.parent)
 
-    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+    def keys(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
         """See `Backend.keys`. Temporary files of writes under way, or crashed, are left out."""
         waiting = [prefix.rstrip("/")]
         while waiting:
@@ -88,7 +88,7 @@ class LocalBackend:
                         name = f"{folder}/{item.name}" if folder else item.name
                         if item.is_dir(follow_symlinks=False):
                             waiting.append(name)
-                        elif item.is_file(follow_symlinks=False):
+                        elif name > after and item.is_file(follow_symlinks=False):
                             yield name, item.stat().st_size
             except (FileNotFoundError, NotADirectoryError):
                 continue

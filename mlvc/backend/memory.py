@@ -52,10 +52,10 @@ class MemoryBackend:
         self._writes += 1
         self._values[key] = (bytes(data), float(self._writes))
 
-    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+    def keys(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
         """See `Backend.keys`."""
         with self._lock:
-            found = [(key, len(data)) for key, (data, _) in self._values.items() if key.startswith(prefix)]
+            found = [(key, len(data)) for key, (data, _) in self._values.items() if key.startswith(prefix) and key > after]
         yield from found
 
     def folders(self, prefix: str) -> list[str]:

@@ -123,12 +123,12 @@ class ObjectStoreBackend:
             else:
                 obstore.put(self._store, key, chain(first, waiting), chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
 
-    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+    def keys(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
         """See `Backend.keys`."""
         import obstore
 
         with self._told(prefix, "list"):
-            for page in obstore.list(self._store, prefix.rstrip("/") or None):
+            for page in obstore.list(self._store, prefix.rstrip("/") or None, offset=after or None):
                 for item in page:
                     yield item["path"], int(item["size"])
 

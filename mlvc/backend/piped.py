@@ -76,9 +76,9 @@ class PipedBackend:
         """See `Backend.write`."""
         self._opened().write(key, pieces)
 
-    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+    def keys(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
         """See `Backend.keys`."""
-        for key, size in self._ask("keys", prefix):
+        for key, size in self._ask("keys", prefix, after):
             yield str(key), int(size)
 
     def folders(self, prefix: str) -> list[str]:

@@ -41,9 +41,9 @@ class RemoteFolder(LocalBackend):
         with failing_as_remote():
             super().write(key, pieces)
 
-    def keys(self, prefix: str) -> Iterator[tuple[str, int]]:
+    def keys(self, prefix: str, after: str = "") -> Iterator[tuple[str, int]]:
         with failing_as_remote():
-            yield from super().keys(prefix)
+            yield from super().keys(prefix, after)
 
     def folders(self, prefix: str) -> list[str]:
         with failing_as_remote():

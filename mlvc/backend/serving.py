@@ -113,8 +113,8 @@ class _Session:
     def _do_create(self, key: str, data: bytes) -> bool:
         return self._backend.create(self._checked(key), data)
 
-    def _do_keys(self, prefix: str) -> list[tuple[str, int]]:
-        return list(self._backend.keys(self._checked(prefix)))
+    def _do_keys(self, prefix: str, after: str) -> list[tuple[str, int]]:
+        return list(self._backend.keys(self._checked(prefix), str(after)))
 
     def _do_folders(self, prefix: str) -> list[str]:
         return self._backend.folders(self._checked(prefix))

@@ -44,10 +44,12 @@ class Arrival(Struct, frozen=True):
     Attributes:
         data: its bytes; their hash is its id.
         signer: the public key whose signature of `data` the caller verified, or None.
+        decoded: what `data` says, where the caller decoded it already.
     """
 
     data: bytes
     signer: str | None = None
+    decoded: Transaction | None = None
 
     @property
     def id(self) -> TransactionId:
@@ -66,7 +68,7 @@ def fold(arrival: Arrival, look: Look) -> Changes:
     identifier = arrival.id
     if facts.transaction(view, identifier) is not None or view.get(key("parked", identifier)) is not None:
         return ()
-    decoded = transaction.decode(arrival.data)
+    decoded = arrival.decoded or transaction.decode(arrival.data)
     counters = _counters(view)
     view.put(key("counters"), {**counters, "arrivals": counters["arrivals"] + 1})
     if any(facts.transaction(view, needed) is None for needed in decoded.after):

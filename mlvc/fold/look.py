@@ -19,15 +19,28 @@ _END = b"\x00\x00"
 
 def key(*parts: Part) -> bytes:
     """Returns a key whose byte order is the order of its parts, so that a prefix of parts is a prefix of bytes."""
-    out = []
+    out = b""
     for part in parts:
-        if isinstance(part, int):
-            out.append(_INT + part.to_bytes(8, "big"))
+        if isinstance(part, bytes):
+            out += _BYTES + (part.replace(b"\x00", b"\x00\xff") if b"\x00" in part else part) + _END
         elif isinstance(part, str):
-            out.append(_STR + part.encode().replace(b"\x00", b"\x00\xff") + _END)
+            out += _texts.get(part) or _text(part)
         else:
-            out.append(_BYTES + bytes(part).replace(b"\x00", b"\x00\xff") + _END)
-    return b"".join(out)
+            out += _INT + part.to_bytes(8, "big")
+    return out
+
+
+_texts: dict[str, bytes] = {}
+"""The fold asks for the same few names over and over: of tables, collections and aliases."""
+
+_MOST_TEXTS = 4_096
+
+
+def _text(part: str) -> bytes:
+    encoded = _STR + part.encode().replace(b"\x00", b"\x00\xff") + _END
+    if len(_texts) < _MOST_TEXTS:
+        _texts[part] = encoded
+    return encoded
 
 
 def parts(encoded: bytes) -> list[Part]:
@@ -86,10 +99,11 @@ class Overlay:
 
     def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, Value]]:
         """See `Look.scan`; sees the changes made before the call."""
-        mine = sorted((k for k in self._new if k.startswith(prefix)), reverse=reverse)
+        mine = [k for k in self._new if k.startswith(prefix)]
         if not mine:
             yield from self._below.scan(prefix, reverse=reverse)
             return
+        mine.sort(reverse=reverse)
         place = 0
         for found, value in self._below.scan(prefix, reverse=reverse):
             while place < len(mine) and (mine[place] > found if reverse else mine[place] < found):
@@ -137,11 +151,15 @@ class Overlay:
 
 
 class DictView:
-    """A view in memory, for tests and small questions."""
+    """A view in memory, for folding much at once, for tests and for small questions."""
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
-        self._keys: list[bytes] = []
+        self._keys: dict[bytes, list[bytes]] = {}
+        """By first part, sorted: an insertion moves few."""
+
+    def __len__(self) -> int:
+        return len(self._values)
 
     def get(self, at: bytes) -> Value | None:
         """See `Look.get`."""
@@ -150,11 +168,12 @@ class DictView:
 
     def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, Value]]:
         """See `Look.scan`."""
-        start = bisect_left(self._keys, prefix)
-        end = start
-        while end < len(self._keys) and self._keys[end].startswith(prefix):
+        table = _first_part(prefix)
+        keys = self._keys.get(table, []) if table else sorted(self._values)
+        start = end = bisect_left(keys, prefix)
+        while end < len(keys) and keys[end].startswith(prefix):
             end += 1
-        found = self._keys[start:end]
+        found = keys[start:end]
         for at in reversed(found) if reverse else found:
             yield at, self.get(at)
 
@@ -171,12 +190,18 @@ class DictView:
     def _set(self, at: bytes, value: Value | None) -> None:
         if value is None:
             if self._values.pop(at, None) is not None:
-                del self._keys[bisect_left(self._keys, at)]
+                keys = self._keys[_first_part(at)]
+                del keys[bisect_left(keys, at)]
         else:
             if at not in self._values:
-                insort(self._keys, at)
+                insort(self._keys.setdefault(_first_part(at), []), at)
             self._values[at] = msgpack.packb(value)
 
     def snapshot(self) -> dict[bytes, bytes]:
         """Returns a copy of everything, for comparing."""
         return dict(self._values)
+
+
+def _first_part(encoded: bytes) -> bytes:
+    """Returns the first part of a key, the name of a table, as it is encoded; nothing where no part is whole."""
+    return encoded[: encoded.find(_END) + len(_END)] if _END in encoded else b""

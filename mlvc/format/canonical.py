@@ -53,5 +53,5 @@ def decode(data: bytes | memoryview) -> Any:
     """
     try:
         return msgpack.unpackb(data, raw=False, strict_map_key=False)
-    except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
+    except (TypeError, ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
         raise DamageError(f"a record cannot be decoded: {error}") from error

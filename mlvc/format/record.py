@@ -31,6 +31,8 @@ class Kind(Enum):
     VALUE = b"V"
     VERSION_NAME = b"N"
     PACK = b"K"
+    BUNDLE = b"B"
+    LOCATOR = b"L"
 
     @property
     def code(self) -> int:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from mlvc.derived_database import DerivedDatabase
 from mlvc.errors import DamageError, NewerFormatError
 from mlvc.fold.folding import Arrival, fold
-from mlvc.fold.look import Change, Changes, Value
+from mlvc.fold.look import Change, Changes, DictView, Look, Value
 from mlvc.fold.questions import View
 from mlvc.fold.sweeping import fold_act
 from mlvc.format import transaction
@@ -39,6 +39,8 @@ CREATE TABLE confirmed (id BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROW
 """
 _LAYOUT = 2
 _PAGE = 128
+_MOST_IN_BULK = 400_000
+"""Keys of a view that are folded in memory before they are written: some 100 MiB."""
 _AFTER_PREFIX = b"\x04"
 
 
@@ -93,6 +95,7 @@ class CachedView:
     def __init__(self, path: Path) -> None:
         self._database = DerivedDatabase(path, layout=_LAYOUT, schema=_SCHEMA)
         self._look = _SqliteLook(self._database)
+        self._bulk: DictView | None = None
         self._lock = threading.RLock()
 
     def standing(self) -> Standing:
@@ -198,6 +201,9 @@ class CachedView:
 
     def _fold_entries(self, standing: Standing, journal: Journal) -> Standing:
         """Folds the entries after where the view stands; what a newer mlvc wrote stops it there, visibly."""
+        if standing.number == 0:
+            self._roll_back_pending()  # so that there is nothing yet
+            self._bulk = DictView()  # a fold from nothing asks a hundred questions a transaction, all about what it just said
         try:
             fresh = journal.whole() if standing.number == 0 else _from(journal, standing)
             for where, entry, data in fresh:
@@ -205,23 +211,36 @@ class CachedView:
                 if entry.control is not None and entry.control.leader is not None:
                     authority = entry.control.leader
                 confirmed = self._fold_entry(entry, standing.confirmed)
-                if entry.control is not None and (acted := fold_act(entry.control, self._look)):
+                if entry.control is not None and (acted := fold_act(entry.control, self._seen)):
                     self._roll_back_pending()
                     self._apply(acted)
                 if where is journal:
                     standing = Standing(journal.id, entry.number, entry_hash(data), authority, confirmed)
                 else:
                     standing = replace(standing, authority=authority, confirmed=confirmed)
+                if self._bulk is not None and len(self._bulk) > _MOST_IN_BULK:
+                    self._end_bulk()
         except NewerFormatError as error:
+            self._end_bulk()
             self._roll_back_pending()
             return replace(standing, stopped=f"{error.message} (in journal entry {standing.number + 1})")
+        except BaseException:
+            self._bulk = None  # nothing of it was written
+            raise
+        self._end_bulk()
         return standing
+
+    def _end_bulk(self) -> None:
+        """Writes what was folded in memory, in the order of keys."""
+        bulk, self._bulk = self._bulk, None
+        if bulk is not None:
+            rows = sorted(bulk.snapshot().items())
+            self._database.connection.executemany("INSERT OR REPLACE INTO view VALUES (?, ?)", rows)
 
     def _fold_entry(self, entry: Entry, confirmed: int) -> int:
         """Folds all of an entry; NewerFormatError, raised before any of it is folded, when some of it is not known."""
-        for envelope in entry.envelopes:
-            transaction.decode(envelope.data)
-        for envelope in entry.envelopes:
+        decoded = [transaction.decode(envelope.data) for envelope in entry.envelopes]
+        for envelope, said in zip(entry.envelopes, decoded, strict=True):
             identifier = envelope.id
             if self.entry_of(identifier) is not None:
                 continue
@@ -231,7 +250,7 @@ class CachedView:
             else:
                 if first is not None:
                     self._roll_back_pending()
-                self._apply(fold(_arrival(envelope), self._look))
+                self._apply(fold(Arrival(envelope.data, decoded=said), self._seen))
             confirmed += 1
             self._database.execute("INSERT INTO confirmed VALUES (?, ?)", identifier, entry.number)
         return confirmed
@@ -257,7 +276,14 @@ class CachedView:
             self._apply(tuple(Change(c.key, c.new, c.old) for c in _unpack(packed)))
         self._database.execute("DELETE FROM unconfirmed")
 
+    @property
+    def _seen(self) -> Look:
+        return self._look if self._bulk is None else self._bulk
+
     def _apply(self, changes: Changes) -> None:
+        if self._bulk is not None:
+            self._bulk.apply(changes)
+            return
         connection = self._database.connection
         connection.executemany(
             "INSERT OR REPLACE INTO view VALUES (?, ?)",

@@ -8,10 +8,14 @@ from msgspec import Struct
 
 from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import ConflictError, DamageError
-from mlvc.format import journal_entry
+from mlvc.format import bundle, journal_entry
+from mlvc.format.bundle import Range
 from mlvc.format.ids import NONCE_SIZE
 from mlvc.format.journal_entry import NO_PREDECESSOR, Entry
 from mlvc.parallel import map_in_order
+
+ENTRIES = "entries"
+"""What bundles of entries are filed under."""
 
 _READERS = 16
 """Entries asked for at once: a far store answers each after tens of milliseconds."""
@@ -70,14 +74,35 @@ class Journal:
 
     def _datas(self, after: int, ahead_to: int) -> Iterator[bytes]:
         number = after
-        for data in map_in_order(self.read_bytes, range(after + 1, ahead_to + 1), workers=_READERS):
-            if data is None:
+        for data in self._bundled(list(bundle.cover(after + 1, ahead_to))):
+            number += 1
+            yield data
+        while number >= ahead_to and (more := self.read_bytes(number + 1)) is not None:
+            number += 1
+            yield more
+
+    def _bundled(self, ranges: list[Range]) -> Iterator[bytes]:
+        """Yields the entries of ranges, from bundles where there are any; ends early where one is missing."""
+        read = map_in_order(self._read_range, ranges, workers=_READERS)
+        for wanted, found in zip(ranges, read, strict=True):
+            if found is None and wanted.level == 0:
                 return
-            number += 1
-            yield data
-        while (data := self.read_bytes(number + 1)) is not None:
-            number += 1
-            yield data
+            there = found if found is not None else list(self._bundled(wanted.parts()))
+            yield from there
+            if len(there) < wanted.last - wanted.first + 1:
+                return
+
+    def _read_range(self, wanted: Range) -> list[bytes] | None:
+        """Returns the entries of a range, or None when it is not bundled, or of level 0 and not there."""
+        if wanted.level == 0:
+            data = self.read_bytes(wanted.first)
+            return None if data is None else [data]
+        key = wanted.key(self.id, ENTRIES)
+        try:
+            found = bundle.decode(self.backend.read(key), key)
+        except (KeyMissingError, DamageError):
+            return None  # the entries themselves are there
+        return found if len(found) == wanted.last - wanted.first + 1 else None
 
     def hash_of(self, number: int) -> bytes | None:
         """Returns the hash of an entry, zeros for number 0, or None when it does not exist."""
@@ -86,13 +111,14 @@ class Journal:
         data = self.read_bytes(number)
         return None if data is None else journal_entry.entry_hash(data)
 
-    def highest(self) -> int:
-        """Returns the highest number that is there, whatever is missing below it; 0 when there is none."""
-        return max(self.numbers(), default=0)
+    def highest(self, after: int = 0) -> int:
+        """Returns the highest number that is there, whatever is missing below it; `after` when none above it is."""
+        return max(self.numbers(after), default=after)
 
-    def numbers(self) -> set[int]:
-        """Returns the numbers of all entries that are there."""
-        names = (key.rsplit("/", 1)[1] for key, _ in self.backend.keys(f"journal/{self.id.hex()}/"))
+    def numbers(self, after: int = 0) -> set[int]:
+        """Returns the numbers, above `after`, of all entries that are there."""
+        above = journal_entry.key(self.id, after) if after else ""
+        names = (key.rsplit("/", 1)[1] for key, _ in self.backend.keys(f"journal/{self.id.hex()}/", above))
         return {int(name) for name in names if name.isascii() and name.isdigit()}
 
     def holes(self) -> list[int]:

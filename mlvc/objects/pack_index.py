@@ -23,7 +23,7 @@ from mlvc.format.record import CHUNK_CODE
 from mlvc.objects import pack_reader
 
 _SCHEMA = """
-CREATE TABLE pack (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE);
+CREATE TABLE pack (number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, whole INTEGER NOT NULL);
 CREATE TABLE slot (
     id BLOB NOT NULL, code INTEGER NOT NULL, pack INTEGER NOT NULL, offset INTEGER NOT NULL,
     stored_size INTEGER NOT NULL, size INTEGER NOT NULL, base BLOB, damaged INTEGER NOT NULL DEFAULT 0,
@@ -36,7 +36,7 @@ CREATE TABLE losses (count INTEGER NOT NULL);
 INSERT INTO losses VALUES (0);
 CREATE TABLE whole (id BLOB PRIMARY KEY, losses INTEGER NOT NULL) WITHOUT ROWID
 """
-_LAYOUT = 3
+_LAYOUT = 4
 
 _RACY_NS = 1_000_000_000
 """A folder modified more recently than this may change again without its time of modification showing it."""
@@ -67,6 +67,7 @@ class PackIndexCache:
         self._backend = backend
         self._database = DerivedDatabase(path, layout=_LAYOUT, schema=_SCHEMA)
         self._lock = threading.RLock()
+        self._listed: set[PackName] | None = None
 
     def find(self, identifier: bytes, code: int) -> list[Place]:
         """Returns every known undamaged place of a chunk or record; it may be gone by now."""
@@ -88,6 +89,15 @@ class PackIndexCache:
         for identifier, name in self._rows("id, name", identifiers, code):
             found.setdefault(identifier, set()).add(name)
         return found
+
+    def unknown(self, wanted: Iterable[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
+        """Returns those of many ids with their codes that no indexed pack holds undamaged."""
+        by_code: dict[int, list[bytes]] = {}
+        asked = dict.fromkeys(wanted)
+        for identifier, code in asked:
+            by_code.setdefault(code, []).append(identifier)
+        known = {code: self.find_any(ids, code) for code, ids in by_code.items()}
+        return [(identifier, code) for identifier, code in asked if identifier not in known[code]]
 
     def places(self, identifiers: Sequence[bytes], code: int) -> dict[bytes, Place]:
         """Returns one place for each of many ids that is known; one where it is stored by itself, if there is one."""
@@ -152,9 +162,21 @@ class PackIndexCache:
         return found
 
     def packs(self) -> list[PackName]:
-        """Returns the packs that are indexed."""
+        """Returns the packs that are indexed, all of what they hold."""
         with self._lock:
-            return [PackName.from_wire(name) for (name,) in self._database.execute("SELECT name FROM pack").fetchall()]
+            rows = self._database.execute("SELECT name FROM pack WHERE whole").fetchall()
+        return [PackName.from_wire(name) for (name,) in rows]
+
+    def _in_part(self) -> list[PackName]:
+        rows = self._database.execute("SELECT name FROM pack WHERE NOT whole").fetchall()
+        return [PackName.from_wire(name) for (name,) in rows]
+
+    def count(self, name: PackName) -> int:
+        """Returns how many slots of a pack are indexed."""
+        with self._lock:
+            sql = "SELECT COUNT(*) FROM slot WHERE pack = (SELECT number FROM pack WHERE name = ?)"
+            (found,) = self._database.execute(sql, name.to_wire()).fetchone()
+        return int(found)
 
     def unusable(self) -> dict[PackName, str]:
         """Returns the packs whose footer could not be read, and why."""
@@ -178,8 +200,20 @@ class PackIndexCache:
 
     def add(self, name: PackName, slots: Iterable[Slot]) -> None:
         """Indexes a pack that now bears its name."""
+        self._add(name, slots, is_whole=True)
+
+    def learn(self, name: PackName, slots: Iterable[Slot]) -> None:
+        """Indexes some slots of a pack, of which more may be read later; nothing of one that was swept, or is not listed any more."""
+        with self._lock:
+            if name in self._left_out() or (self._listed is not None and name not in self._listed):
+                return
+        self._add(name, slots, is_whole=False)
+
+    def _add(self, name: PackName, slots: Iterable[Slot], *, is_whole: bool) -> None:
         with self._lock, self._database.writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO pack (name) VALUES (?)", (name.to_wire(),))
+            connection.execute("INSERT OR IGNORE INTO pack (name, whole) VALUES (?, ?)", (name.to_wire(), is_whole))
+            if is_whole:
+                connection.execute("UPDATE pack SET whole = 1 WHERE name = ?", (name.to_wire(),))
             connection.execute("DELETE FROM unusable WHERE name = ?", (name.to_wire(),))
             (number,) = connection.execute("SELECT number FROM pack WHERE name = ?", (name.to_wire(),)).fetchone()
             connection.executemany(
@@ -190,7 +224,7 @@ class PackIndexCache:
     def leave_out(self, names: Iterable[PackName]) -> None:
         """Makes packs count as not there, now and when they are found again: they were swept, and will be deleted."""
         with self._lock:
-            known = set(self.packs())
+            known = {*self.packs(), *self._in_part()}
             left_out = self._left_out()
             going = [name for name in names if name in known or name not in left_out]
             if not going:
@@ -256,12 +290,17 @@ class PackIndexCache:
             if self._database.execute("SELECT 1 FROM scanned LIMIT 1").fetchone() is None:
                 self.refresh()
 
-    def refresh(self, *, force: bool = False) -> None:
-        """Brings the index in line with the packs on disk, if their folders changed since the last time."""
-        with self._lock:
-            self._database.filling(lambda: self._refresh(force=force))
+    def refresh(self, *, force: bool = False, read: bool = True) -> None:
+        """Brings the index in line with the packs that are there, if their folders changed since the last time.
 
-    def _refresh(self, *, force: bool) -> None:
+        Args:
+            force: also where nothing seems to have changed.
+            read: whether to read what packs that are new here hold; else only those that are gone are forgotten.
+        """
+        with self._lock:
+            self._database.filling(lambda: self._refresh(force=force, read=read))
+
+    def _refresh(self, *, force: bool, read: bool) -> None:
         before = dict(self._database.execute("SELECT folder, modified_ns FROM scanned").fetchall())
         now = {c.folder: self._modified_ns(c) for c in PackClass}
         if before == now and not force:
@@ -270,7 +309,8 @@ class PackIndexCache:
         left_out = self._left_out()
         bad = set() if force else set(self.unusable())
         there = {name: size for key, size in self._backend.keys("packs/") if (name := PackName.from_key(key))}
-        for name, size in there.items():
+        self._listed = set(there)
+        for name, size in there.items() if read else ():
             if name in known or name in bad or name in left_out:
                 continue
             try:
@@ -279,7 +319,9 @@ class PackIndexCache:
                 continue
             except DamageError as error:
                 self._database.execute("INSERT OR REPLACE INTO unusable VALUES (?, ?)", name.to_wire(), str(error))
-        self.remove((known | bad) - there.keys())
+        self.remove((known | bad | set(self._in_part())) - there.keys())
+        if not read:
+            return
         fresh_ns = time.time_ns() - _RACY_NS
         for folder, modified_ns in now.items():
             if modified_ns > fresh_ns:  # what comes in the same tick of the clock would leave no trace

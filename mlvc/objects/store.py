@@ -74,12 +74,7 @@ class ObjectStore:
 
     def missing(self, wanted: Iterable[Wanted]) -> list[Wanted]:
         """Returns those that cannot be decoded from local packs."""
-        by_code: dict[int, list[bytes]] = {}
-        asked = dict.fromkeys(wanted)
-        for identifier, code in asked:
-            by_code.setdefault(code, []).append(identifier)
-        here = {code: self.index.find_any(ids, code) for code, ids in by_code.items()}
-        return [(identifier, code) for identifier, code in asked if identifier not in here[code]]
+        return self.index.unknown(wanted)
 
     def ensure(self, wanted: Iterable[Wanted]) -> None:
         """Brings what is missing into local packs, in one go where possible.

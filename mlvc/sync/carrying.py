@@ -6,22 +6,24 @@ and reaches the authority next has them appended there. Everything is named by i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from msgspec import Struct
 
 from mlvc.errors import ConflictError, DamageError, NotFoundError
-from mlvc.format import journal_entry, transaction
+from mlvc.format import bundle, journal_entry, transaction
 from mlvc.format.ids import TransactionId
+from mlvc.format.record import Kind
 from mlvc.format.transaction import Envelope, Need
 from mlvc.journal.entries import Journal
 from mlvc.journal.pending import PendingFolder
 from mlvc.objects import closure
-from mlvc.objects.store import Wanted
+from mlvc.objects.store import ObjectStore, Wanted
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.repository import Repository
-from mlvc.sync import fetching, sending
+from mlvc.sync import bundling, fetching, locating, sending
 from mlvc.sync.remote import Remote
 
 _MOST_CARRIED = 100_000
@@ -56,7 +58,7 @@ def leave(repository: Repository, remote: Remote, history: list[Envelope], progr
     pending = repository.pending.in_order()
     ready, wanted, _ = sending.gather(repository, remote, pending)
     ours, lacking = sending.here_of(repository, history)
-    sent = sending.send(repository, remote, {**wanted, **ours}, progress)
+    sent = sending.send(repository, remote, sending.together([*wanted, ours]), progress)
     copy_history(repository, remote)
     inbox = PendingFolder(remote.backend)
     there = inbox.ids()
@@ -80,10 +82,14 @@ def copy_history(repository: Repository, remote: Remote) -> None:
         return
     for above, end in journal.lineage():
         _copy_entries(Journal(remote.backend, above.id), above, end)
-    _copy_entries(Journal(remote.backend, journal.id), journal, journal.highest())
+    end = journal.highest()
+    if _copy_entries(Journal(remote.backend, journal.id), journal, end) >= bundle.WIDTH:
+        ranges = list(bundle.cover(1, end))
+        bundling.write(repository, remote, journal.id, ranges)
+        locating.write_all(remote.backend, remote.index, journal, ranges)
 
 
-def _copy_entries(theirs: Journal, ours: Journal, end: int) -> None:
+def _copy_entries(theirs: Journal, ours: Journal, end: int) -> int:
     there = theirs.numbers()
     both = min(end, max(there, default=0))
     if both in there and theirs.read_bytes(both) != ours.read_bytes(both):
@@ -104,6 +110,7 @@ def _copy_entries(theirs: Journal, ours: Journal, end: int) -> None:
         continue
     for number in last:  # alone: it may be the handover, which says that the rest is there
         copy(number)
+    return len(lacking)
 
 
 def went_another_way(where: str, number: int) -> ConflictError:
@@ -155,8 +162,28 @@ def take(repository: Repository, remote: Remote, envelopes: list[Envelope], prog
     return len(envelopes) - len(refused)
 
 
-def _bring(repository: Repository, remote: Remote, needs: list[Need], progress: Progress) -> list[Need]:
-    """Brings all that needs come down to here, as far as the remote has it; returns those that are not whole."""
+def bring_records(repository: Repository, remote: Remote, envelopes: list[Envelope], progress: Progress = SILENT) -> None:
+    """Brings the records of transactions that are here by now, and did not come with them, unless nothing alive needs them."""
+    needs = sending.Needs(repository, envelopes)
+    by_id = {(need.id, _TOP[need.kind]): need for need in needs if need.kind in _TOP}
+    by_id |= {(need.recipes, Kind.RECIPE_INDEX.code): need for need in needs if need.kind == "artifact" and need.recipes}
+    lacking = [by_id[item] for item in repository.objects.missing(by_id)]
+    alive = [need for need in dict.fromkeys(lacking) if not needs.may_be_gone(need)]
+    if alive:
+        _bring(repository, remote, alive, progress, closure.names)
+
+
+_TOP = {"artifact": Kind.MANIFEST_INDEX.code, "value": Kind.VALUE.code}
+
+
+def _bring(
+    repository: Repository,
+    remote: Remote,
+    needs: list[Need],
+    progress: Progress,
+    walk: Callable[[ObjectStore, Need], Iterator[Wanted]] = closure.everything,
+) -> list[Need]:
+    """Brings what needs come down to here, as far as the remote has it; returns those that are not whole."""
     objects = repository.objects
     while True:
         wanted: dict[Need, list[Wanted]] = {}
@@ -164,7 +191,7 @@ def _bring(repository: Repository, remote: Remote, needs: list[Need], progress: 
             for need in needs:
                 found = wanted.setdefault(need, [])
                 with suppress(NotFoundError, DamageError):  # the one that cannot be read is the last that came
-                    for item in closure.everything(objects, need):
+                    for item in walk(objects, need):
                         found.append(item)
         missing = objects.missing(item for items in wanted.values() for item in items)
         if not missing or not fetching.fetch(objects, remote, missing, progress):

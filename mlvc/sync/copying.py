@@ -18,8 +18,16 @@ from mlvc.progress import SILENT, Progress
 _PIECE = 4 << 20
 
 
-def copy_packs(names: Iterable[PackName], source: Backend, target: Backend, progress: Progress = SILENT) -> tuple[int, int]:
+def copy_packs(
+    names: Iterable[PackName], source: Backend, target: Backend, progress: Progress = SILENT, *, what_can: bool = False
+) -> tuple[int, int]:
     """Copies packs that the target lacks. A copy that was cut off before is begun again; one that arrived is kept.
+
+    Args:
+        names: of the packs.
+        source, target: from where to where.
+        progress: hears of bytes.
+        what_can: leaves out those that are gone from the source, or damaged there, instead of raising.
 
     Returns:
         How many packs, and how many bytes, were copied.
@@ -28,7 +36,7 @@ def copy_packs(names: Iterable[PackName], source: Backend, target: Backend, prog
         NotFoundError: the source has no such pack.
         DamageError: the source's pack is damaged; it is not given its name at the target.
     """
-    work = partial(_copy, source=source, target=target, progress=progress)
+    work = partial(_copy_if_whole if what_can else _copy, source=source, target=target, progress=progress)
     wanted = list(names)
     at_once = _AT_ONCE if any(name.pack_class is PackClass.DATA for name in wanted) else _SMALL_AT_ONCE
     copied = [size for size in map_in_order(work, wanted, workers=at_once, ahead=at_once) if size]
@@ -37,6 +45,13 @@ def copy_packs(names: Iterable[PackName], source: Backend, target: Backend, prog
 
 _AT_ONCE, _SMALL_AT_ONCE = 3, 12
 """Packs under way at once; those of records are small, and wait for answers more than for bytes."""
+
+
+def _copy_if_whole(name: PackName, *, source: Backend, target: Backend, progress: Progress) -> int:
+    try:
+        return _copy(name, source=source, target=target, progress=progress)
+    except (NotFoundError, DamageError):
+        return 0
 
 
 def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progress) -> int:

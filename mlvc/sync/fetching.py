@@ -72,6 +72,10 @@ def _levels(places: dict[Wanted, Place]) -> list[dict[PackName, list[Slot]]]:
     return levels
 
 
+_KNOWN, _LEARNT, _LISTED = range(3)
+"""Where pieces lie is asked of what is known here, then of locators, and at last of the footers of all packs."""
+
+
 def _places(store: ObjectStore, remote: Remote, wanted: list[Wanted]) -> dict[Wanted, Place]:
     """Returns where the remote holds pieces, and the bases of these that are not here.
 
@@ -79,8 +83,10 @@ def _places(store: ObjectStore, remote: Remote, wanted: list[Wanted]) -> dict[Wa
     """
     places: dict[Wanted, Place] = {}
     unknown = wanted
-    for refresh in (False, True):
-        if refresh and unknown:
+    for step in (_KNOWN, _LEARNT, _LISTED):
+        if step == _LEARNT and unknown:
+            remote.learn(unknown)
+        elif step == _LISTED and unknown:
             remote.index.refresh()
         waiting, missing = unknown, []
         while waiting:
@@ -88,7 +94,7 @@ def _places(store: ObjectStore, remote: Remote, wanted: list[Wanted]) -> dict[Wa
             places.update(found)
             missing += [item for item in waiting if item not in found]
             bases = {(place.slot.base, CHUNK_CODE) for place in found.values() if place.slot.base is not None}
-            waiting = store.missing([base for base in bases if base not in places])
+            waiting = store.missing([base for base in bases if base not in places and base not in missing])
         unknown = missing
     return places
 

@@ -7,7 +7,7 @@ with the next push, once (by id). The order is always: pending files, then what 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError, UnsupportedError
@@ -113,8 +113,13 @@ def _beyond(journal: Journal, end: int) -> list[Envelope]:
 def copy_meta(repository: Repository, remote: Remote, progress: Progress = SILENT) -> None:
     """Brings the packs of records that a remote has and this repository lacks."""
     names = [name for key, _ in remote.backend.keys("packs/meta/") if (name := PackName.from_key(key))]
+    copy_packs_of_records(repository, remote, names, progress)
+
+
+def copy_packs_of_records(repository: Repository, remote: Remote, names: Iterable[PackName], progress: Progress = SILENT) -> None:
+    """Brings some packs of records, as far as they are there and whole, and not here; what else is needed is fetched piece by piece."""
     lacking = [name for name in names if repository.backend.size(name.key) is None and not _has_all_of(repository, remote, name)]
-    copied, _ = copy_packs(lacking, remote.backend, repository.backend, progress)
+    copied, _ = copy_packs(lacking, remote.backend, repository.backend, progress, what_can=True)
     if copied:
         repository.objects.index.refresh()
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mlvc.errors import ConflictError, RemoteError
-from mlvc.format import journal_entry
+from mlvc.format import bundle, journal_entry
 from mlvc.format.journal_entry import Entry
+from mlvc.format.pack import PackClass, PackName
+from mlvc.format.transaction import Envelope
 from mlvc.journal.entries import Journal
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.append import Tail
 from mlvc.repository.repository import Repository
-from mlvc.sync import carrying, joining, renumbering
+from mlvc.sync import bundling, carrying, joining, renumbering
 from mlvc.sync.joining import copy_meta
 from mlvc.sync.remote import Remote
 from mlvc.sync.renumbering import Renumbered
@@ -78,13 +80,13 @@ def _pull(repository: Repository, remote: Remote, progress: Progress) -> Pulled:
     count = transactions = carried = 0
     with repository.locks.committing():
         if theirs is not None and not is_current:
-            end = theirs.highest()  # before the records are listed: those of an entry are there before it is
-            copy_meta(repository, remote, progress)
+            if known != theirs.id and (known is not None or theirs.lineage()):
+                copy_meta(repository, remote, progress)
             with repository.locks.appending():
                 joining.follow(repository, theirs, remote)
                 if known != theirs.id:
                     joining.copy_lineage(repository, theirs)
-                count, transactions = _copy_entries(repository, theirs, remote, last, end)
+            count, transactions = _copy_entries(repository, theirs, remote, last, progress)
         if not _leads(repository, remote):
             carried = carrying.take_inbox(repository, remote, progress)
     repository.take_in_inbox()
@@ -99,9 +101,9 @@ def _leads(repository: Repository, remote: Remote) -> bool:
 
 
 def _copy_entries(
-    repository: Repository, theirs: Journal, remote: Remote, last: bytes | None, end: int
+    repository: Repository, theirs: Journal, remote: Remote, last: bytes | None, progress: Progress
 ) -> tuple[int, int]:
-    """Copies the entries up to `end` that are new; `last` is their entry at the end of ours, if it was read already."""
+    """Copies the entries that are new, with their records; `last` is their entry at the end of ours, if it was read already."""
     ours = Journal(repository.backend, theirs.id)
     tail = local_tail(repository, theirs.id)
     if tail.number:
@@ -111,18 +113,51 @@ def _copy_entries(
             return 0, 0  # what is here goes further: the next push copies it
         if journal_entry.entry_hash(there) != tail.hash:
             raise carrying.went_another_way(f"the remote '{remote.name}'", tail.number)
+    end = theirs.highest(tail.number)
+    without = bundling.bring_records(repository, remote, theirs.id, list(bundle.cover(tail.number + 1, end)), progress)
+    unbundled = {number for wanted in without for number in range(wanted.first, wanted.last + 1)}
     count = transactions = 0
+    batch: list[tuple[Entry, bytes]] = []
+    needing: list[Envelope] = []
     for entry, data in theirs.iterate(tail.number, tail.hash, ahead_to=end):
         if entry.number > end:
             break
-        key = journal_entry.key(theirs.id, entry.number)
-        if entry.control is not None and entry.control.kind == journal_entry.JOINED:
-            joining.prepare_to_give_way(repository, ours, entry.control)
-        if not repository.backend.create(key, data) and ours.read_bytes(entry.number) != data:
-            raise RemoteError(f"entry {entry.number} differs here and at the remote '{remote.name}'")
+        batch.append((entry, data))
         count += 1
         transactions += len(entry.envelopes)
+        if entry.number in unbundled:
+            needing += entry.envelopes
+        if len(batch) == _BATCH:
+            _keep(repository, remote, theirs.id, batch, unbundled, progress)
+            batch = []
+    _keep(repository, remote, theirs.id, batch, unbundled, progress)
+    carrying.bring_records(repository, remote, needing, progress)
     return count, transactions
+
+
+_BATCH = 4096
+"""Entries held in memory at once."""
+
+
+def _keep(
+    repository: Repository, remote: Remote, journal: bytes, batch: list[tuple[Entry, bytes]], unbundled: set[int], progress: Progress
+) -> None:
+    """Brings the packs of records that some entries say they bring, unless a bundle had these, and then keeps the entries."""
+    if not batch:
+        return
+    names: dict[PackName, None] = {}
+    for entry, _ in batch:
+        if entry.number in unbundled:
+            packs = (name for envelope in entry.envelopes for name in envelope.brings)
+            names.update((name, None) for name in packs if name.pack_class is PackClass.META)
+    joining.copy_packs_of_records(repository, remote, names, progress)
+    with repository.locks.appending():
+        for entry, _ in batch:
+            if entry.control is not None and entry.control.kind == journal_entry.JOINED:
+                joining.prepare_to_give_way(repository, Journal(repository.backend, journal), entry.control)
+        wrong = bundling.create_entries(repository, journal, [(entry.number, data) for entry, data in batch])
+    if wrong:
+        raise RemoteError(f"entry {wrong[0]} differs here and at the remote '{remote.name}'")
 
 
 def _check_not_shortened(ours: Journal, theirs: Journal, remote: Remote, here: int) -> None:

@@ -7,6 +7,8 @@ import os
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mlvc.format import bundle
+from mlvc.format.bundle import Range
 from mlvc.format.ids import NONCE_SIZE
 from mlvc.format.journal_entry import GENESIS, HANDOVER, NO_PREDECESSOR, Control
 from mlvc.format.pack import PackName
@@ -19,7 +21,7 @@ from mlvc.repository.append import Tail
 from mlvc.repository.commit import check_understood
 from mlvc.repository.repository import Repository
 from mlvc.repository.store_record import StoreRecord
-from mlvc.sync import carrying, joining, pulling, sending
+from mlvc.sync import bundling, carrying, joining, locating, pulling, sending
 from mlvc.sync.pulling import NOTHING, Pulled, local_tail
 from mlvc.sync.remote import Remote
 
@@ -147,17 +149,31 @@ def _append_pending(repository: Repository, remote: Remote, theirs: Journal, pul
         envelopes, wanted, waiting = sending.gather(repository, remote, envelopes)
         if not envelopes:
             return Pushed(0, packs, size, waiting=waiting, pulled=pulled)
-        sent = sending.send(repository, remote, wanted, progress)
+        sent = sending.send(repository, remote, sending.together(wanted), progress)
         packs, size = packs + sent.packs, size + sent.size_bytes
+        told = sending.with_packs(remote, envelopes, wanted, sent)
+        before = local_tail(repository, theirs.id)
         try:
-            append.append_transactions(theirs, local_tail(repository, theirs.id), envelopes)
+            append.append_transactions(theirs, before, told)
             done = True
         except append.ControlActError:
             done = False
         after = pulling.pull(repository, remote)
         pulled = Pulled(pulled.entries + after.entries, pulled.transactions, pulled.renumbered + after.renumbered, pulled.carried)
         if done:
+            _write_caches(repository, remote, theirs.id, before.number)
             return Pushed(len(envelopes), packs, size, waiting=waiting, pulled=pulled)
+
+
+def _write_caches(repository: Repository, remote: Remote, journal: bytes, before: int) -> None:
+    """Writes the bundles and locators that are due after what was appended behind entry `before`."""
+    here = Journal(repository.backend, journal)
+    now = local_tail(repository, journal).number
+    singles = [Range(0, number - 1) for number in range(before + 1, now + 1)]
+    locating.write(remote.backend, remote.index, here, singles)
+    ranges = list(bundle.completed(before, now))
+    bundling.write(repository, remote, journal, ranges)
+    locating.write(remote.backend, remote.index, here, ranges)
 
 
 def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, progress: Progress) -> Pushed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from mlvc.errors import RemoteError
 from mlvc.journal import entries
 from mlvc.journal.entries import Journal
 from mlvc.objects.pack_index import PackIndexCache
+from mlvc.objects.store import Wanted
 from mlvc.repository import store_record
 from mlvc.repository.locks import StoreLocks
 from mlvc.repository.store_record import StoreRecord
+from mlvc.sync.locating import Locators
 
 
 class Remote:
@@ -26,22 +28,32 @@ class Remote:
         name: what the user calls it.
         backend: where it is.
         url: as stored in entries and shown, without secrets.
+        journal_here: returns the journal of the repository whose remote this is, which says what lies at the remote.
         takes_conditions: whether it honours conditional writes; else it can only carry.
         may_lead: whether a first push makes it the authority: the upstream, if it takes conditions.
     """
 
     def __init__(
-        self, name: str, backend: Backend, cache_folder: Path, *, is_upstream: bool = True, takes_conditions: bool = True
+        self,
+        name: str,
+        backend: Backend,
+        cache_folder: Path,
+        *,
+        is_upstream: bool = True,
+        takes_conditions: bool = True,
+        journal_here: Callable[[], Journal | None] = lambda: None,
     ) -> None:
         self.name = name
         self.backend = backend
         self.url = backend.url
         self.takes_conditions = takes_conditions
+        self.journal_here = journal_here
         self.may_lead = is_upstream and takes_conditions
         self._cache_folder = cache_folder
         self._index: PackIndexCache | None = None
         self._record: StoreRecord | None = None
         self._journal: Journal | None = None
+        self._locators: Locators | None = None
 
     def record(self) -> StoreRecord | None:
         """Returns what the store says of itself, or None while nothing was pushed to it. It never changes: read once."""
@@ -111,6 +123,16 @@ class Remote:
             identifier = self.require_record().id.hex()
             self._index = PackIndexCache(self.backend, self._cache_folder / f"remote-{identifier}.sqlite")
         return self._index
+
+    def learn(self, wanted: Iterable[Wanted]) -> None:
+        """Puts into the index where pieces lie, as far as that can be told without reading the footers of all packs."""
+        journal = self.journal_here()
+        if journal is None:
+            self.index.refresh()
+            return
+        if self._locators is None:
+            self._locators = Locators(self.backend, self.index)
+        self._locators.learn(journal, wanted)
 
     def close(self) -> None:
         """Closes the cached index, and the line to another machine."""

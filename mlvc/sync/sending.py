@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError, RemoteError
 from mlvc.fold import facts
+from mlvc.fold.questions import View
 from mlvc.format import pack, transaction
 from mlvc.format.ids import TransactionId
-from mlvc.format.operations import RunHead
+from mlvc.format.operations import Publish, RunHead
 from mlvc.format.pack import PackClass, PackName
 from mlvc.format.record import CHUNK_CODE
 from mlvc.format.transaction import Envelope, Need, Transaction
@@ -25,10 +26,11 @@ from mlvc.sync.remote import Remote
 
 
 class Sent(Struct, frozen=True):
-    """How many packs, and bytes, went to a remote."""
+    """How many packs, and bytes, went to a remote, and which packs are new there."""
 
     packs: int = 0
     size_bytes: int = 0
+    names: frozenset[PackName] = frozenset()
 
 
 class Needs:
@@ -37,7 +39,6 @@ class Needs:
     def __init__(self, repository: Repository, envelopes: Iterable[Envelope]) -> None:
         self._repository = repository
         self._by: dict[Need, list[tuple[TransactionId, Transaction]]] = {}
-        self._published: set[bytes] | None = None
         for envelope in envelopes:
             made = transaction.decode(envelope.data)
             for need in made.needs:
@@ -48,21 +49,16 @@ class Needs:
 
     def may_be_gone(self, need: Need) -> bool:
         """Tells whether nothing alive needs it, in the view of everything here."""
-        if need.kind == "artifact":
-            return need.id not in self._published_manifests()
-        return all(self._is_void(*one) for one in self._by[need])
+        with self._repository.reading() as view:
+            return all(self._is_void(view, need, *one) for one in self._by[need])
 
-    def _published_manifests(self) -> set[bytes]:
-        if self._published is None:
-            with self._repository.reading() as view:
-                members = [member for found in view.collections() for member in view.members(found.name)]
-                self._published = {said.manifest for member in members for said in view.publications(member.version)}
-        return self._published
-
-    def _is_void(self, identifier: TransactionId, made: Transaction) -> bool:
-        view = self._repository.view()
+    @staticmethod
+    def _is_void(view: View, need: Need, identifier: TransactionId, made: Transaction) -> bool:
         if facts.transaction(view.look, identifier) is None:
             return False  # parked: needed until it can be folded
+        if need.kind == "artifact":
+            versions = [o.version for o in made.operations if isinstance(o, Publish) and o.manifest == need.id]
+            return bool(versions) and not any(view.is_alive(version) for version in versions)
         runs = [o.run for o in made.operations if isinstance(o, RunHead)]
         return facts.is_undone(view.look, identifier) or (bool(runs) and all(view.run(run) is None for run in runs))
 
@@ -91,19 +87,19 @@ def wanted_of(repository: Repository, envelopes: Iterable[Envelope]) -> dict[Wan
 
 def gather(
     repository: Repository, remote: Remote, envelopes: Sequence[Envelope]
-) -> tuple[list[Envelope], dict[Wanted, None], int]:
+) -> tuple[list[Envelope], list[dict[Wanted, None]], int]:
     """Parts transactions into those whose needs are here or at a remote, and those that must wait for them.
 
     A clone without data may hold what others made and joined; only they can bring it.
 
     Returns:
-        Those that can be appended, in order; all that they come down to; and how many wait.
+        Those that can be appended, in order; what each comes down to; and how many wait.
     """
     needs = Needs(repository, envelopes)
     reachable: dict[Need, dict[Wanted, None] | None] = {}
     ready: list[Envelope] = []
     waiting: set[bytes] = set()
-    wanted: dict[Wanted, None] = {}
+    wanted: list[dict[Wanted, None]] = []
     for envelope in envelopes:
         made = transaction.decode(envelope.data)
         found = []
@@ -115,9 +111,35 @@ def gather(
             waiting.add(envelope.id)
             continue
         ready.append(envelope)
-        for one in found:
-            wanted.update(one or {})
+        wanted.append({item: None for one in found for item in one or ()})
     return ready, wanted, len(waiting)
+
+
+def together(wanted: Iterable[dict[Wanted, None]]) -> dict[Wanted, None]:
+    """Returns everything of several that are wanted, each once."""
+    found: dict[Wanted, None] = {}
+    for one in wanted:
+        found.update(one)
+    return found
+
+
+def with_packs(remote: Remote, envelopes: Sequence[Envelope], wanted: Sequence[dict[Wanted, None]], sent: Sent) -> list[Envelope]:
+    """Returns transactions with the names of the packs that they bring to a remote, and of those that they lean on there."""
+    told = []
+    everything = together(wanted)
+    bases = remote.index.with_bases(everything) - everything.keys()  # asked for once; whose they are does not matter
+    for envelope, items in zip(envelopes, wanted, strict=True):
+        packs: dict[PackName, None] = {}
+        by_code: dict[int, list[bytes]] = {}
+        for identifier, code in (*items, *bases):
+            by_code.setdefault(code, []).append(identifier)
+        bases = set()
+        for code, ids in by_code.items():
+            packs.update((place.pack, None) for place in remote.index.places(ids, code).values())
+        brings = tuple(name for name in packs if name in sent.names)
+        leans = tuple(name for name in packs if name not in sent.names)
+        told.append(Envelope(envelope.data, envelope.signature, brings, leans))
+    return told
 
 
 def _within_reach(repository: Repository, remote: Remote, needs: Needs, need: Need) -> dict[Wanted, None] | None:
@@ -127,7 +149,9 @@ def _within_reach(repository: Repository, remote: Remote, needs: Needs, need: Ne
     except NotFoundError:
         return None
     missing = repository.objects.missing(found)
-    if missing:
+    if missing and remote.index.unknown(missing):
+        remote.learn(missing)
+    if missing and remote.index.unknown(missing):
         remote.index.refresh()
     if all(remote.index.find(*item) for item in missing):
         return found
@@ -171,7 +195,8 @@ def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progr
         RemoteError: what was sent did not arrive.
     """
     wanted = list(wanted)
-    remote.index.refresh()
+    remote.index.refresh(read=False)
+    remote.learn(wanted)
     swept = repository.view().swept(remote.require_record().id)
     remote.index.leave_out(swept)
     chosen: dict[PackName, set[Wanted]] = {}
@@ -192,6 +217,7 @@ def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progr
     progress.start(f"push to {remote.name}", sum(sizes.values()))
     merged = _to_merge(sizes, swept)
     whole = [name for name in chosen if name not in merged]
+    new = set(whole)
     packs, size = copy_packs(whole, repository.backend, remote.backend, progress)
     for name in whole:  # proven on the way, and known here: no need to ask for what was just sent
         remote.index.add(name, repository.objects.index.slots(name))
@@ -201,12 +227,13 @@ def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progr
             composed = Composition(pack_class, chosen_from(repository.backend, group, {i for name in group for i in chosen[name]}))
             remote.backend.write(composed.name.key, composed.pieces())
             remote.index.add(composed.name, composed.slots)
+            new.add(composed.name)
             progress.advance(sum(sizes[name] for name in group))
             packs, size = packs + 1, size + sum(slot.stored_size for slot in composed.slots)
     lacking = [item for item in wanted if not remote.index.find(*item)]
     if lacking:
         raise RemoteError(f"{len(lacking):,} pieces did not arrive at the remote '{remote.name}'", hint="push again")
-    return Sent(packs, size)
+    return Sent(packs, size, frozenset(new))
 
 
 _SMALL = 8 << 20

@@ -250,6 +250,7 @@ def remote_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Remo
         workspace.repository.path / "cache",
         is_upstream=name == workspace.settings.upstream,
         takes_conditions=not settings.is_carrier,
+        journal_here=workspace.repository.journal,
     )
 
 

@@ -73,17 +73,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--batch", type=int, default=BATCH, help="transactions to a journal entry")
     given = parser.parse_args()
     given.folder.mkdir(parents=True)
     workspace, _ = Workspace.create(given.folder, {**os.environ, "MLVC_USER": "Bench <bench@example.org>"}, project=PROJECT)
     repository, history = workspace.repository, History(1)
     after = repository.view().heads()
     first: list[Operation] = [] if after else [Project(PROJECT)]
-    for start in range(0, given.runs, BATCH):
+    for start in range(0, given.runs, given.batch):
         began = time.perf_counter()
         with repository.locks.committing():
             ingest = Ingest(repository.objects)
-            deeds = [history.deed(n, ingest) for n in range(start, min(start + BATCH, given.runs))]
+            deeds = [history.deed(n, ingest) for n in range(start, min(start + given.batch, given.runs))]
             ingest.finish()
             envelopes: list[Envelope] = []
             for said, needs in deeds:
@@ -91,7 +92,8 @@ def main() -> None:
                 envelopes.append(make_envelope(made, ingest))
                 after, first = (envelopes[-1].id,), []
             repository.record(envelopes)
-        print(f"{start + len(deeds):,} runs, {time.perf_counter() - began:.2f} s", flush=True)
+        if (start + len(deeds)) % BATCH == 0:
+            print(f"{start + len(deeds):,} runs, {time.perf_counter() - began:.2f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -60,10 +60,10 @@ class Stepped(MemoryBackend):
         self.halt(f"write {key}")
         self._shared.write(key, pieces)
 
-    def keys(self, prefix):
+    def keys(self, prefix, after=""):
         if prefix == "packs/":
             self.halt("list packs")
-        return self._shared.keys(prefix)
+        return self._shared.keys(prefix, after)
 
     def folders(self, prefix):
         return self._shared.folders(prefix)
