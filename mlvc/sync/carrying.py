@@ -7,11 +7,10 @@ and reaches the authority next has them appended there. Everything is named by i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 from msgspec import Struct
 
-from mlvc.errors import ConflictError, DamageError, NotFoundError
+from mlvc.errors import ConflictError, DamageError
 from mlvc.format import bundle, journal_entry, transaction
 from mlvc.format.ids import TransactionId
 from mlvc.format.record import Kind
@@ -186,13 +185,7 @@ def _bring(
     """Brings what needs come down to here, as far as the remote has it; returns those that are not whole."""
     objects = repository.objects
     while True:
-        wanted: dict[Need, list[Wanted]] = {}
-        with objects.local_only():
-            for need in needs:
-                found = wanted.setdefault(need, [])
-                with suppress(NotFoundError, DamageError):  # the one that cannot be read is the last that came
-                    for item in walk(objects, need):
-                        found.append(item)
+        wanted = {need: sending.as_far_as_here(objects, need, walk) for need in needs}
         missing = objects.missing(item for items in wanted.values() for item in items)
         if not missing or not fetching.fetch(objects, remote, missing, progress):
             lost = set(missing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ from mlvc.format.record import CHUNK_CODE
 from mlvc.format.transaction import Envelope, Need, Transaction
 from mlvc.objects import closure
 from mlvc.objects.pack_composing import Composition, chosen_from
-from mlvc.objects.store import Wanted
+from mlvc.objects.store import ObjectStore, Wanted
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.repository import Repository
 from mlvc.sync.copying import copy_packs
@@ -165,16 +165,22 @@ def here_of(repository: Repository, envelopes: Iterable[Envelope]) -> tuple[dict
     needs = Needs(repository, envelopes)
     with repository.objects.local_only():
         for need in needs:
-            wanted: list[Wanted] = []
-            is_broken = True
-            with suppress(NotFoundError, DamageError):
-                for item in closure.everything(repository.objects, need):
-                    wanted.append(item)  # noqa: PERF402 - what came before a failure counts
-                is_broken = False
-            missing = set(repository.objects.missing(wanted))
-            lacking += (is_broken or bool(missing)) and not needs.may_be_gone(need)
+            wanted = as_far_as_here(repository.objects, need)
+            missing = set(repository.objects.missing(wanted))  # the record that breaks a walk off is the last, and among them
+            lacking += bool(missing) and not needs.may_be_gone(need)
             found.update((item, None) for item in wanted if item not in missing)
     return found, lacking
+
+
+def as_far_as_here(
+    store: ObjectStore, need: Need, walk: Callable[[ObjectStore, Need], Iterator[Wanted]] = closure.everything
+) -> list[Wanted]:
+    """Returns what a need comes down to, up to the first record that is not here, which is the last of them then."""
+    found: list[Wanted] = []
+    with store.local_only(), suppress(NotFoundError, DamageError):
+        for item in walk(store, need):
+            found.append(item)  # noqa: PERF402 - what came before a failure counts
+    return found
 
 
 def packs_of(repository: Repository, wanted: Iterable[Wanted]) -> list[PackName]:
@@ -187,8 +193,17 @@ def packs_of(repository: Repository, wanted: Iterable[Wanted]) -> list[PackName]
     return list(found)
 
 
-def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progress: Progress = SILENT) -> Sent:
+def send(
+    repository: Repository, remote: Remote, wanted: Iterable[Wanted], progress: Progress = SILENT, *, renamed: bool = False
+) -> Sent:
     """Makes pieces decodable at a remote. Large packs are copied; many small ones go as one, and so do swept ones, under a new name.
+
+    Args:
+        repository: where the pieces are.
+        remote: where they go, unless they are there.
+        wanted: the pieces.
+        progress: hears of bytes.
+        renamed: sends all packs under new names: those that bore the old ones were lost or damaged there.
 
     Raises:
         NotFoundError: a piece is neither here nor there.
@@ -215,7 +230,7 @@ def send(repository: Repository, remote: Remote, wanted: Iterable[Wanted], progr
             waiting.append((place.slot.base, CHUNK_CODE))
     sizes = {name: repository.backend.size(name.key) or 0 for name in chosen}
     progress.start(f"push to {remote.name}", sum(sizes.values()))
-    merged = _to_merge(sizes, swept)
+    merged = list(sizes) if renamed else _to_merge(sizes, swept)
     whole = [name for name in chosen if name not in merged]
     new = set(whole)
     packs, size = copy_packs(whole, repository.backend, remote.backend, progress)

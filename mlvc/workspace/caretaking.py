@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import DamageError, NotFoundError, UnsupportedError, UsageError
 from mlvc.format.ids import FileDigest
 from mlvc.format.manifest import FileEntry
-from mlvc.maintenance import checking, collecting, healing, repacking, sweeping
-from mlvc.maintenance.checking import Report
+from mlvc.maintenance import collecting, repacking, sweeping
 from mlvc.maintenance.collecting import GcPlan
 from mlvc.maintenance.repacking import RepackPlan
 from mlvc.objects.store import Wanted
-from mlvc.progress import Progress
 from mlvc.repository import store_record
-from mlvc.repository.repository import Repository
-from mlvc.runs import event_log, live_run
-from mlvc.sync import fetching, pulling
-from mlvc.sync.remote import Remote
+from mlvc.sync import pulling
 from mlvc.workspace import contents, exchanging, locating, pinning, remotes
 from mlvc.workspace.workspace import Workspace
 
@@ -137,64 +131,3 @@ def mend_store_record(start: Path, environment: Mapping[str, str]) -> bool:
     """Mends what a workspace cannot be opened without; returns whether there was something to mend."""
     location = locating.locate(start, environment)
     return location is not None and location.exists and store_record.mend(LocalBackend(location.store))
-
-
-def fsck(workspace: Workspace, *, repair: bool) -> Report:
-    """Proves everything that holds truth; with `repair`, heals what a remote or another copy can heal.
-
-    Returns:
-        What is wrong now (after a repair: still), and what was repaired.
-    """
-    repository, progress = workspace.repository, workspace.progress
-    others = remotes.all_remotes(workspace)
-    sources = [_RemoteSource(repository, remote, progress) for remote in others if remote.record() is not None]
-    try:
-        kept = list(pinning.kept_versions(workspace))
-        report = checking.check(repository, sources, kept, progress, more=_reads_of_runs(workspace))
-        if not repair or report.is_clean:
-            return report
-        healing.repair(repository, sources, report, kept)
-        again = checking.check(repository, sources, kept, progress, more=_reads_of_runs(workspace))
-        again.repaired = report.repaired
-        return again
-    finally:
-        for remote in others:
-            remote.close()
-
-
-class _RemoteSource:
-    """A remote as the check and the repair see it."""
-
-    def __init__(self, repository: Repository, remote: Remote, progress: Progress) -> None:
-        self.name = remote.name
-        self._repository = repository
-        self._remote = remote
-        self._progress = progress
-        self._is_listed = False
-
-    def holds(self, wanted: list[Wanted]) -> set[Wanted]:
-        if not self._is_listed:
-            self._remote.index.refresh(force=True)
-            self._is_listed = True
-        return {item for item in wanted if self._remote.index.find(*item)}
-
-    def bring(self, wanted: list[Wanted]) -> None:
-        with self._repository.locks.committing():
-            fetching.fetch(self._repository.objects, self._remote, wanted, self._progress)
-
-    def entry(self, journal: bytes, number: int) -> bytes | None:
-        theirs = self._remote.journal()
-        return theirs.read_bytes(number) if theirs is not None and theirs.id == journal else None
-
-
-def _reads_of_runs(workspace: Workspace) -> Iterator[Callable[[], object]]:
-    """Yields reads of the files of runs under way, which hold truth that no journal has yet."""
-    for live in live_run.list_live(workspace.runs_folder):
-        yield live.beginning
-        for path in live.log_paths():
-            yield partial(_read_log, path)
-
-
-def _read_log(path: Path) -> None:
-    for _ in event_log.read(path):
-        continue

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import ceph_server
 import pytest
@@ -80,24 +78,34 @@ def test_two_clones_converge_through_a_bucket(here, tmp_path, environment):
     assert history(here) == history(there) and len(history(here, C)) == 3
 
 
-def test_many_processes_push_to_one_bucket_and_all_of_it_is_there(here, tmp_path, environment):
+PUSHING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from clones import publish
+from mlvc.workspace import exchanging, opening
+where = opening.find(Path.cwd())
+for deed in range(25):
+    publish(where, {"a": f"{sys.argv[2]} {deed}".encode()})
+    exchanging.push(where)
+"""
+
+
+def test_eight_processes_push_to_one_bucket_and_all_of_it_is_there(here, tmp_path, environment):
     publish(here, {"a": b"first"})
     exchanging.push(here)
-    clones = [clone(here, tmp_path / f"c{n}", environment) for n in range(4)]
-    start = threading.Barrier(len(clones))
-
-    def work(number):
-        start.wait()
-        for deed in range(5):
-            publish(clones[number], {"a": f"{number} {deed}".encode()})
-            exchanging.push(clones[number])
-
-    with ThreadPoolExecutor(len(clones)) as pool:
-        list(pool.map(work, range(len(clones))))
+    clones = [clone(here, tmp_path / f"c{n}", environment) for n in range(8)]
+    command = [sys.executable, "-c", PUSHING, os.path.dirname(__file__)]
+    children = [subprocess.Popen([*command, str(n)], cwd=one.root, stderr=subprocess.PIPE) for n, one in enumerate(clones)]
+    said = [child.communicate(timeout=250)[1] for child in children]
+    assert [child.returncode for child in children] == [0] * 8, said
     for one in (here, *clones):
         exchanging.pull(one)
-    assert len(history(here)) == 1 + 4 * 5
+    assert len(history(here)) == 1 + 8 * 25
+    assert not any(label.endswith("~") for label in history(here))
     assert all(history(one) == history(here) for one in clones)
+    orders = [[t.id for t in one.repository.view().transactions()] for one in (here, *clones)]
+    assert all(order == orders[0] for order in orders)
 
 
 def test_a_script_that_forks_later_fetches_in_a_process_of_its_own(here, tmp_path, environment):

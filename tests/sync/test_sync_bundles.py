@@ -9,6 +9,7 @@ import pytest
 from clones import C, history, publish, read, workspace
 
 from mlvc.backend.memory import MemoryBackend
+from mlvc.maintenance import checking
 from mlvc.sync import fetching, pulling, pushing
 from mlvc.sync.remote import Remote
 from mlvc.workspace import caretaking, contents, registry
@@ -109,7 +110,7 @@ def test_whatever_happens_to_bundles_a_clone_is_whole(tmp_path, pushed, what, ha
     assert list(versions) == [f"v{n}" for n in range(PUSHES)]
     for number in (0, 16, PUSHES - 1):
         assert read(there, versions[f"v{number}"]) == {"w.bin": b"%d" % number, "same.bin": b"in all"}
-    assert not caretaking.checking.check(there.repository).bad_packs
+    assert not checking.check(there.repository).bad_packs
 
 
 def test_a_fresh_clone_pushes_without_reading_all_footers_and_sends_nothing_twice(tmp_path, pushed):

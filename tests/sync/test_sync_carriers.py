@@ -10,7 +10,7 @@ from clones import clone, connected, faulty_remote, history, publish, read, work
 
 from mlvc.errors import ConflictError, RemoteError
 from mlvc.sync import pushing
-from mlvc.workspace import caretaking, exchanging
+from mlvc.workspace import exchanging, proving
 
 BIG = random.Random(3).randbytes(2 << 20)
 
@@ -178,7 +178,7 @@ def test_leaving_things_with_a_carrier_may_be_cut_off_anywhere(tmp_path, origin,
         pushing.push(origin.repository, whole)
         there = clone(store, tmp_path / f"b {write}")
         assert list(history(there)) == ["v0", "v1~"]
-        assert caretaking.fsck(there, repair=False).is_clean
+        assert proving.fsck(there, repair=False).is_clean
 
 
 def test_a_shortened_authority_is_noticed_and_not_followed(tmp_path, origin, remote):

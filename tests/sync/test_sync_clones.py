@@ -28,7 +28,7 @@ from mlvc.repository.append import Tail
 from mlvc.repository.repository import Repository
 from mlvc.working_tree import lock_file
 from mlvc.working_tree.lock_file import WHOLE, Pin
-from mlvc.workspace import caretaking, contents, exchanging
+from mlvc.workspace import contents, exchanging, proving
 
 BIG = random.Random(2).randbytes(3 << 20)
 
@@ -138,11 +138,11 @@ def test_a_clone_has_names_and_history_and_reads_data_when_it_is_wanted(tmp_path
     assert there.project == "p" and there.settings.upstream == "origin"
     assert history(there) == history(here)
     assert data_packs(there) == []
-    report = caretaking.fsck(there, repair=False)
+    report = proving.fsck(there, repair=False)
     assert report.damage == [] and report.elsewhere > 10
     assert read(there, history(there)["v0"]) == {"big.bin": BIG, "small": b"s"}
     assert data_packs(there) != []
-    assert caretaking.fsck(there, repair=False).elsewhere == 0
+    assert proving.fsck(there, repair=False).elsewhere == 0
     shutil.rmtree(remote)
     assert read(there, history(there)["v0"])["big.bin"] == BIG
 

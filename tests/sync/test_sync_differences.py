@@ -7,7 +7,7 @@ from clones import clone, connected, opened
 
 from mlvc.format.record import CHUNK_CODE
 from mlvc.maintenance import checking
-from mlvc.workspace import caretaking, contents, exchanging, publishing, registry
+from mlvc.workspace import caretaking, contents, exchanging, proving, publishing, registry
 from mlvc.workspace.draft import Draft
 
 COUNT = 700_000
@@ -75,7 +75,7 @@ def test_gc_keeps_what_a_living_difference_is_to(tmp_path):
     delete(here, first)
     caretaking.gc(here, grace_s=-10, dry_run=False)
     assert read(here, later) == weights(1)
-    assert caretaking.fsck(here, repair=False).is_clean
+    assert proving.fsck(here, repair=False).is_clean
     delete(here, later)
     caretaking.gc(here, grace_s=-10, dry_run=False)
     assert not [slot for name in here.repository.objects.index.packs() for slot in here.repository.objects.index.slots(name) if slot.code == CHUNK_CODE]
@@ -96,7 +96,7 @@ def test_a_damaged_base_is_healed_from_the_remote_and_with_it_all_that_leans_on_
         file.write(bytes([byte[0] ^ 4]))
     here.close()
     here = opened(here.root)
-    assert not caretaking.fsck(here, repair=False).is_clean
-    assert caretaking.fsck(here, repair=True).is_clean
+    assert not proving.fsck(here, repair=False).is_clean
+    assert proving.fsck(here, repair=True).is_clean
     for step, version in enumerate(versions):
         assert read(here, version) == weights(step)

@@ -26,7 +26,7 @@ from mlvc.errors import DamageError, RemoteError
 from mlvc.maintenance import checking
 from mlvc.repository.repository import Repository
 from mlvc.sync import pushing
-from mlvc.workspace import caretaking, exchanging
+from mlvc.workspace import caretaking, exchanging, proving
 
 FILES = [{"w": b"zero"}, {"w": b"one", "x": b"x"}, {"w": b"two", "y": b"y" * 3000}]
 
@@ -62,7 +62,7 @@ def assert_arrived(root: Path, remote: Path, fresh: Path) -> None:
     assert history(here) == history(there)
     assert here.repository.pending.ids() == set()
     for one in (here, there):
-        assert caretaking.fsck(one, repair=False).damage == []
+        assert proving.fsck(one, repair=False).damage == []
         one.close()
     store = Repository(remote)
     assert checking.check(store).damage == []
@@ -176,7 +176,7 @@ def test_a_pull_killed_at_any_file_operation_and_repeated_is_whole(tmp_path):
     for k in range(pull(tmp_path / "counted", None)):
         pull(tmp_path / f"k{k}", k)
         there = opened(tmp_path / f"k{k}")
-        assert caretaking.fsck(there, repair=False).damage == []
+        assert proving.fsck(there, repair=False).damage == []
         exchanging.pull(there)
         assert history(there) == expected
         assert [read(there, v) for v in history(there).values()] == FILES
@@ -210,12 +210,12 @@ def test_a_damaged_pack_is_healed_from_the_remote(pushed, folder, at, cached):
         pushed.close()
         shutil.rmtree(pushed.repository.path / "cache")
     here = reopened(pushed)
-    assert caretaking.fsck(here, repair=False).damage
-    report = caretaking.fsck(here, repair=True)
+    assert proving.fsck(here, repair=False).damage
+    report = proving.fsck(here, repair=True)
     assert report.damage == [] and report.repaired
     assert not path.exists()
     assert [read(here, v) for v in history(here).values()] == FILES
-    assert caretaking.fsck(here, repair=False).repaired == []
+    assert proving.fsck(here, repair=False).repaired == []
 
 
 def test_damaged_and_missing_entries_are_healed_from_the_remote(pushed):
@@ -224,8 +224,8 @@ def test_damaged_and_missing_entries_are_healed_from_the_remote(pushed):
     flip(entries[1], 80)
     entries[2].unlink()
     here = reopened(pushed)
-    assert len(caretaking.fsck(here, repair=False).bad_entries) >= 2
-    report = caretaking.fsck(here, repair=True)
+    assert len(proving.fsck(here, repair=False).bad_entries) >= 2
+    report = proving.fsck(here, repair=True)
     assert report.damage == [] and len(report.repaired) == 2
     assert history(here) == expected
     shutil.rmtree(here.repository.path / "cache")
@@ -239,7 +239,7 @@ def test_a_damaged_entry_does_not_keep_fsck_from_opening_the_repository(pushed):
     here = opened(pushed.root)
     with pytest.raises(DamageError, match="entry 1"):
         history(here)
-    assert caretaking.fsck(here, repair=True).damage == []
+    assert proving.fsck(here, repair=True).damage == []
     assert len(history(here)) == 3
 
 
@@ -248,9 +248,9 @@ def test_a_lazy_clone_is_not_filled_by_a_repair(pushed, tmp_path):
     read(there, history(there)["v1"])
     for path in (there.repository.path / "packs" / "data").iterdir():
         flip(path, 30)
-    before = caretaking.fsck(there, repair=False)
+    before = proving.fsck(there, repair=False)
     assert before.damage
-    after = caretaking.fsck(there, repair=True)
+    after = proving.fsck(there, repair=True)
     assert after.damage == [] and after.elsewhere > 0
     assert read(there, history(there)["v1"]) == FILES[1]
 
@@ -271,7 +271,7 @@ def test_gc_through_the_workspace_keeps_what_is_pinned(pushed):
     done = caretaking.gc(pushed, grace_s=0, dry_run=False)
     assert done.packs and caretaking.gc(pushed, grace_s=0, dry_run=False).packs == ()
     assert read(pushed, first) == FILES[0]
-    assert caretaking.fsck(pushed, repair=False).damage == []
+    assert proving.fsck(pushed, repair=False).damage == []
 
 
 # -- many at once -----------------------------------------------------------------------------------------------------

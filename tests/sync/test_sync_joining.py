@@ -10,7 +10,7 @@ from clones import C, CountingLayer, Killed, clone, connected, history, opened, 
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError, UnsupportedError
-from mlvc.workspace import caretaking, exchanging
+from mlvc.workspace import exchanging, proving
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_histories_that_began_apart_are_joined_with_nothing_lost(tmp_path, origi
     assert list(history(origin)) == ["v0", "v1"]
     assert read(origin, history(origin)["v1"]) == {"w.bin": b"mine"}
     assert not exchanging.is_apart(stranger, "origin")
-    assert caretaking.fsck(stranger, repair=False).is_clean
+    assert proving.fsck(stranger, repair=False).is_clean
     assert history(opened(stranger.root)) == history(origin)
 
 
@@ -137,7 +137,7 @@ def test_a_join_cut_off_anywhere_loses_nothing_and_is_repeated(tmp_path):
             exchanging.pull(here)
         assert known <= set(commands(here))
         assert sorted(history(here).values()) == sorted({*history(opened(base / "origin")).values(), *history(opened(base / "stranger")).values()})
-        assert caretaking.fsck(here, repair=False).is_clean
+        assert proving.fsck(here, repair=False).is_clean
         here.close()
         shutil.rmtree(folder)
         if not was_cut:
@@ -170,7 +170,7 @@ def test_a_lost_authority_is_taken_over_by_another_remote(tmp_path, origin, remo
     assert exchanging.push(newcomer).transactions == 1
     for one in (origin, colleague, newcomer):
         exchanging.pull(one, "fresh" if one is not newcomer else None)
-        assert caretaking.fsck(one, repair=False).is_clean
+        assert proving.fsck(one, repair=False).is_clean
         assert history(one) == history(newcomer)
 
 

@@ -9,7 +9,7 @@ from clones import C, clone, connected, opened, publish, read
 from mlvc.errors import ConflictError, NotFoundError, UsageError
 from mlvc.format.pack import PackClass
 from mlvc.maintenance import repacking
-from mlvc.workspace import caretaking, exchanging, publishing, registry
+from mlvc.workspace import caretaking, exchanging, proving, publishing, registry
 from mlvc.workspace.draft import Draft
 
 
@@ -31,7 +31,7 @@ def delete(where, label) -> None:
 
 
 def all_sound(where) -> bool:
-    return caretaking.fsck(where, repair=False).is_clean
+    return proving.fsck(where, repair=False).is_clean
 
 
 def test_a_half_dead_pack_is_written_anew_with_what_lives(tmp_path):

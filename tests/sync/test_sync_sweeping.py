@@ -12,7 +12,7 @@ from clones import C, clone, connected, faulty_remote, history, publish, read
 from mlvc.errors import ConflictError, RemoteError, UnsupportedError
 from mlvc.fold.questions import View
 from mlvc.sync import pulling
-from mlvc.workspace import caretaking, exchanging, registry, undoing
+from mlvc.workspace import caretaking, exchanging, proving, registry, undoing
 
 ONE, TWO, THREE = (random.Random(n).randbytes(600_000) for n in range(3))
 AT_ONCE = -10
@@ -59,7 +59,7 @@ def test_what_is_dead_goes_and_what_is_alive_stays(tmp_path, origin, remote):
     there = clone(remote, tmp_path / "b")
     assert list(history(there)) == ["v1"]
     assert read(there, history(there)["v1"]) == {"w.bin": TWO}
-    assert caretaking.fsck(there, repair=False).is_clean
+    assert proving.fsck(there, repair=False).is_clean
     assert not sweep(there).packs, "there is no more to do"
 
 
@@ -169,7 +169,7 @@ def test_a_sweep_cut_off_anywhere_is_finished_by_the_next(tmp_path, origin, remo
         newcomer = clone(store, tmp_path / f"newcomer {number}")
         assert read(newcomer, history(newcomer)["v0"]) == {"w.bin": ONE}
         assert read(newcomer, history(newcomer)["v1"]) == {"w.bin": TWO}
-        assert caretaking.fsck(newcomer, repair=False).is_clean
+        assert proving.fsck(newcomer, repair=False).is_clean
         assert sweep(newcomer).packs == ()
     pytest.fail("no end")
 
@@ -203,4 +203,4 @@ def test_the_swept_store_itself_never_leans_on_what_was_swept(tmp_path):
     publish(owner, {"w.bin": ONE})
     caretaking.gc_remote(there, "origin", grace_s=AT_ONCE, dry_run=False)
     assert read(owner, history(owner)["v0"]) == {"w.bin": ONE}
-    assert caretaking.fsck(owner, repair=False).is_clean
+    assert proving.fsck(owner, repair=False).is_clean

@@ -54,12 +54,12 @@ def oplog_command(max_count: int) -> None:
 def fsck_command(repair: bool) -> int:
     """Read and prove every byte that holds truth, and compare what is derived with it. Exits 1 on damage."""
     from mlvc.maintenance import checking
-    from mlvc.workspace import caretaking
+    from mlvc.workspace import caretaking, proving
 
     mended = repair and caretaking.mend_store_record(Path.cwd(), os.environ)
     workspace = context.workspace()
     with workspace.progress:
-        report = caretaking.fsck(workspace, repair=repair)
+        report = proving.fsck(workspace, repair=repair)
     if mended:
         report.repaired.append("the store record: written anew from its copy")
     lines = [f"damaged: {sentence}" for sentence in report.damage]
