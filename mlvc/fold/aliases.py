@@ -141,16 +141,24 @@ def answer(
         alias: its name; `latest` is none of these registers.
         is_shown: tells whether a version is alive in the collection; a move onto a dead one has no value.
     """
-    values: list[VersionId | None] = []
+    values = [version for version, _ in sides(look, collection, alias, is_shown)]
+    return AliasAnswer(values[0] if values else None, tuple(values))
+
+
+def sides(
+    look: Look, collection: str, alias: str, is_shown: Callable[[Look, str, VersionId], bool]
+) -> list[tuple[VersionId | None, FactId]]:
+    """Returns the values that an alias has, each with the first move that gave it, the one in force first; see `answer`."""
+    found: list[tuple[VersionId | None, FactId]] = []
     for fact in _register(look, collection, alias)["heads"]:
         if not facts.counts(look, fact):
             continue  # deleted with its version: it still replaces what it replaced, but has no value of its own
-        found = _move(look, fact)
-        if found is None:
+        said = _move(look, fact)
+        if said is None:
             continue
-        version = None if found[3] is None else VersionId(found[3])
+        version = None if said[3] is None else VersionId(said[3])
         if version is not None and not is_shown(look, collection, version):
             continue
-        if version not in values:
-            values.append(version)
-    return AliasAnswer(values[0] if values else None, tuple(values))
+        if version not in [value for value, _ in found]:
+            found.append((version, FactId(fact)))
+    return found

@@ -97,6 +97,14 @@ class Conflict(Struct, frozen=True):
     version: VersionId | None = None
 
 
+class Side(Struct, frozen=True):
+    """One value of an alias in conflict: a version, or None for a removal; who said so, and when, in milliseconds UTC."""
+
+    version: VersionId | None
+    who: str
+    when_ms: int
+
+
 class TransactionView(Struct, frozen=True):
     """A folded transaction; `is_empty` when it only joins heads."""
 
@@ -356,6 +364,14 @@ class View(Struct, frozen=True):
     def refusals(self) -> list[tuple[TransactionId, int, str]]:
         """Returns the operations that were refused: (transaction, place in it, why)."""
         return [(TransactionId(v["tx"]), v["place"], v["why"]) for _, v in self.look.scan(key("refused"))]
+
+    def alias_sides(self, collection: str, alias: str) -> list[Side]:
+        """Returns the values that an alias has, with who moved it there, the one in force first."""
+        found = []
+        for version, fact in aliases.sides(self.look, collection, alias, versions.is_shown):
+            said = facts.transaction(self.look, fact_transaction(fact)) or {}
+            found.append(Side(version, str(said.get("who", "")), int(said.get("when", 0))))
+        return found
 
     def conflicts(self) -> list[Conflict]:
         """Returns what needs a person's decision."""

@@ -8,10 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from mlvc.errors import ConflictError, UsageError
-from mlvc.fold.questions import Member, View
+from mlvc.fold.questions import Member, Side, View
 from mlvc.format import names
 from mlvc.format.ids import RunId, VersionId
 from mlvc.format.operations import Collection, Delete, Edit, Link, Move, Operation, TagAdd, TagRemove, Ttl, Unlink
+from mlvc.format.reference import parse_version
 from mlvc.workspace import resolving
 from mlvc.workspace.publishing import Extra
 from mlvc.workspace.workspace import Workspace
@@ -31,6 +32,38 @@ def set_aliases(workspace: Workspace, reference: str, aliases: Sequence[str], co
         member = resolving.version(workspace, view, reference)
     _say(workspace, command, lambda view: moves_onto(view, member, checked))
     return member
+
+
+def decide(workspace: Workspace, reference: str, command: str, *, ours: bool) -> Side:
+    """Decides a conflict of an alias, written as NAME:ALIAS, for the side that this user said, or for the other.
+
+    Raises:
+        UsageError: it is no alias, or not in conflict.
+        ConflictError: which side is whose cannot be told.
+    """
+    wanted = parse_version(reference)
+    alias = wanted.selector
+    if not alias:
+        raise UsageError(f"'{reference}' names no alias", hint="write NAME:ALIAS")
+    with workspace.repository.reading() as view:
+        collection = resolving.existing_collection(workspace, view, wanted)
+        sides = view.alias_sides(collection, alias)
+    if len(sides) < 2:
+        raise UsageError(f"{reference} is not in conflict", hint="'mlvc status' lists what is")
+    chosen = [side for side in sides if (side.who == workspace.who) == ours]
+    if len(chosen) != 1:
+        whose = "you" if ours else "others"
+        raise ConflictError(
+            f"{len(chosen)} of the {len(sides)} sides of {reference} are by {whose}", hint=f"'mlvc alias set REF {alias}' decides for any"
+        )
+    version = chosen[0].version
+
+    def build(view: View) -> list[Operation]:
+        deletes = view.deletes_to_name(version) if version is not None else ()
+        return [Move(collection, alias, version, view.moves_to_name(collection, alias), deletes)]
+
+    _say(workspace, command, build)
+    return chosen[0]
 
 
 def moves_onto(view: View, member: Member, aliases: Sequence[str]) -> list[Operation]:

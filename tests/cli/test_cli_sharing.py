@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 
 def test_a_clone_has_names_and_history_and_fetches_data_when_it_is_wanted(repository, tmp_path):
     remote = tmp_path / "remote"
@@ -95,3 +97,30 @@ def test_pull_with_data_brings_it_ahead_of_a_flight(repository, tmp_path):
     repository("get", "m:v0")
     assert Path("artifacts/m:v0/m.h5").read_bytes() == b"one" * 1000
     assert "one remote at a time" in repository("pull", "a", "b", code=2).err
+
+
+@pytest.mark.parametrize(("side", "means"), [("--ours", "v1"), ("--theirs", "v0")])
+def test_a_conflict_is_decided_for_one_side_or_the_other(repository, tmp_path, monkeypatch, side, means):
+    remote = tmp_path / "remote"
+    repository("remote", "add", "origin", str(remote))
+    repository("push")
+    work = repository.folder
+    repository.go(tmp_path)
+    repository("clone", str(remote), "copy")
+    repository.go(work)
+    monkeypatch.setenv("MLVC_USER", "Bob <bob@example.org>")
+    repository("alias", "set", "m:v0", "best")
+    repository("push")
+    repository.go(tmp_path / "copy")
+    monkeypatch.setenv("MLVC_USER", "Ada <ada@example.org>")
+    repository("alias", "set", "m:v1", "best")
+    said = repository("push").out
+    assert "conflict:" in said
+    assert "Bob <bob@example.org>" in said
+    assert "--ours" in said
+    assert "--ours" in repository("status").out
+    repository("alias", "set", "m:best", side, "extra", code=2)
+    repository("alias", "set", "m:best", side)
+    assert "conflict:" not in repository("status").out
+    assert repository.json("show", "m:best")["version"] == means
+    assert "not in conflict" in repository("alias", "set", "m:best", side, code=2).err

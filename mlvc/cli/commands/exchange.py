@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlvc.cli import context, output, parameters, progress_bar
+from mlvc.cli import conflict_lines, context, output, parameters, progress_bar
 from mlvc.format import names
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ def push_command(remote: str | None, dry_run: bool) -> None:
         lines.append("nothing to push")
     if done.handed_over:
         lines.append("the remote confirms version numbers from now on")
+    lines += _conflicts(workspace)
     if done.waiting:
         lines.append(f"{output.count(done.waiting, 'change')} of others wait here: their data is neither here nor there")
     report: dict[str, Any] = {
@@ -224,6 +225,11 @@ def push_command(remote: str | None, dry_run: bool) -> None:
         "renumbered": renumbered,
     }
     output.result(report, lines)
+
+
+def _conflicts(workspace: Workspace) -> list[str]:
+    with workspace.repository.reading() as view:
+        return conflict_lines.lines(workspace, view)
 
 
 def _left(done: Pushed, remote: str | None) -> list[str]:
@@ -257,6 +263,7 @@ def pull_command(words: tuple[str, ...], data: bool) -> None:
         lines.insert(0, f"took in {output.count(pulled.carried, 'change')} that were left there for the authority")
     if pulled.transactions or not pulled.carried:
         lines.insert(0, f"pulled {output.count(pulled.transactions, 'change')}" if pulled.transactions else "nothing new")
+    lines += _conflicts(workspace)
     output.result({"transactions": pulled.transactions, "carried": pulled.carried, "renumbered": renumbered}, lines)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mlvc.cli import context, output, parameters
+from mlvc.cli import conflict_lines, context, output, parameters
 from mlvc.fold.questions import Member, View
 from mlvc.format import names
 from mlvc.format.ids import short
@@ -112,17 +112,7 @@ def status_command(exit_code: bool) -> int:
                 differs = True
             if pin.newer:
                 lines.append(f"{'newer:':<10} {pin.pin.path} holds {pin.label}, the latest is {pin.newer}")
-        for conflict in conflicts:
-            shown = names.display_collection(conflict.collection, workspace.project)
-            if conflict.kind == "alias":
-                sides = " or ".join(
-                    "nothing" if v is None else _member_label(workspace, view, conflict.collection, v) for v in conflict.values
-                )
-                lines.append(f"{'conflict:':<10} {shown}:{conflict.alias} means {sides}; decide: mlvc alias set REF {conflict.alias}")
-            else:
-                assert conflict.version is not None, "a contested delete is about a version"
-                label = resolving.display_version(workspace, view, conflict.version)
-                lines.append(f"{'conflict:':<10} {label} was deleted, and used or published elsewhere meanwhile; it is kept")
+        lines += conflict_lines.lines(workspace, view)
         for _, _, why in view.refusals():
             lines.append(f"{'refused:':<10} {why}")
     if pending and workspace.settings.remotes:
@@ -156,10 +146,6 @@ def status_command(exit_code: bool) -> int:
     output.result(data, lines)
     return 1 if exit_code and (differs or conflicts) else 0
 
-
-def _member_label(workspace: Workspace, view: Any, collection: str, version: Any) -> str:
-    member = view.member(collection, version)
-    return resolving.display(workspace, member) if member else f"@{short(version)}"
 
 
 @click.command("checkout", epilog="Examples: mlvc checkout   mlvc checkout data   mlvc checkout mnist:v3")

@@ -15,12 +15,24 @@ def alias_command() -> None:
     """Set, remove and list aliases, such as 'production'."""
 
 
-@alias_command.command("set", epilog="Example: mlvc alias set mnist:v3 production")
+@alias_command.command("set", epilog="Examples: mlvc alias set mnist:v3 production   mlvc alias set mnist:production --ours")
 @click.argument("ref", type=parameters.REFERENCE)
-@click.argument("aliases", nargs=-1, required=True)
-def alias_set(ref: str, aliases: tuple[str, ...]) -> None:
-    """Point aliases at a version. Also how a conflict is decided."""
+@click.argument("aliases", nargs=-1)
+@click.option("--ours", is_flag=True, help="Decide the conflict of NAME:ALIAS for the side that you said.")
+@click.option("--theirs", is_flag=True, help="Decide it for the side that somebody else said.")
+def alias_set(ref: str, aliases: tuple[str, ...], ours: bool, theirs: bool) -> None:
+    """Point aliases at a version. Also how a conflict is decided: by naming a version, or with --ours or --theirs."""
     workspace = context.workspace()
+    if ours or theirs:
+        if aliases or (ours and theirs):
+            raise UsageError("expected NAME:ALIAS and one of --ours and --theirs")
+        side = registry.decide(workspace, ref, context.command_line(), ours=ours)
+        view = workspace.repository.view()
+        label = "nothing" if side.version is None else resolving.display_version(workspace, view, side.version)
+        output.result({"alias": ref, "id": None if side.version is None else side.version.hex()}, f"{ref} is {label}, as {side.who} said")
+        return
+    if not aliases:
+        raise UsageError("which alias? expected REF ALIAS...", hint="a conflict is decided with NAME:ALIAS --ours or --theirs")
     member = registry.set_aliases(workspace, ref, aliases, context.command_line())
     view = workspace.repository.view()
     label = resolving.display(workspace, member)
