@@ -38,7 +38,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"objects", "journal"}),
     frozenset({"fold", "lineage"}),
     frozenset({"backend", "format"}),
-    frozenset({"atomic_file", "parallel", "progress", "derived_database"}),
+    frozenset({"atomic_file", "parallel", "progress", "pacing", "derived_database"}),
     frozenset({"errors"}),
 )
 """From top to bottom. A part imports only parts of lower rows; `errors` is what even the lowest tools raise."""

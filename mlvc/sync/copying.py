@@ -12,6 +12,7 @@ from mlvc.errors import DamageError, NotFoundError
 from mlvc.format import pack
 from mlvc.format.ids import digest
 from mlvc.format.pack import PackClass, PackName
+from mlvc.pacing import UNLIMITED, Pace
 from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
 
@@ -19,7 +20,7 @@ _PIECE = 4 << 20
 
 
 def copy_packs(
-    names: Iterable[PackName], source: Backend, target: Backend, progress: Progress = SILENT, *, what_can: bool = False
+    names: Iterable[PackName], source: Backend, target: Backend, progress: Progress = SILENT, *, what_can: bool = False, pace: Pace = UNLIMITED
 ) -> tuple[int, int]:
     """Copies packs that the target lacks. A copy that was cut off before is begun again; one that arrived is kept.
 
@@ -27,6 +28,7 @@ def copy_packs(
         names: of the packs.
         source, target: from where to where.
         progress: hears of bytes.
+        pace: of the bytes.
         what_can: leaves out those that are gone from the source, or damaged there, instead of raising.
 
     Returns:
@@ -36,7 +38,7 @@ def copy_packs(
         NotFoundError: the source has no such pack.
         DamageError: the source's pack is damaged; it is not given its name at the target.
     """
-    work = partial(_copy_if_whole if what_can else _copy, source=source, target=target, progress=progress)
+    work = partial(_copy_if_whole if what_can else _copy, source=source, target=target, progress=progress, pace=pace)
     wanted = list(names)
     at_once = _AT_ONCE if any(name.pack_class is PackClass.DATA for name in wanted) else _SMALL_AT_ONCE
     copied = [size for size in map_in_order(work, wanted, workers=at_once, ahead=at_once) if size]
@@ -47,30 +49,31 @@ _AT_ONCE, _SMALL_AT_ONCE = 3, 12
 """Packs under way at once; those of records are small, and wait for answers more than for bytes."""
 
 
-def _copy_if_whole(name: PackName, *, source: Backend, target: Backend, progress: Progress) -> int:
+def _copy_if_whole(name: PackName, *, source: Backend, target: Backend, progress: Progress, pace: Pace) -> int:
     try:
-        return _copy(name, source=source, target=target, progress=progress)
+        return _copy(name, source=source, target=target, progress=progress, pace=pace)
     except (NotFoundError, DamageError):
         return 0
 
 
-def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progress) -> int:
+def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progress, pace: Pace) -> int:
     """Copies a pack, unless it has arrived; returns the bytes sent."""
     size = source.size(name.key)
     if size is None:
         raise NotFoundError(f"the pack {name.key} is gone from {source.url}")
     if target.size(name.key) == size:
         return 0
-    target.write(name.key, _proven(source, name, size, progress))
+    target.write(name.key, _proven(source, name, size, progress, pace))
     return size
 
 
-def _proven(source: Backend, name: PackName, size: int, progress: Progress) -> Iterator[bytes]:
+def _proven(source: Backend, name: PackName, size: int, progress: Progress, pace: Pace) -> Iterator[bytes]:
     """Yields a pack's bytes; raises before the last piece when they do not match what the pack says of itself."""
     try:
         if size <= _PIECE:
             data = source.read_range(name.key, 0, size)
             _prove_whole(data, source, name, size)
+            pace.spend(size)
             progress.advance(size)
             yield data
             return
@@ -89,6 +92,7 @@ def _proven(source: Backend, name: PackName, size: int, progress: Progress) -> I
             at += len(data)
             if at >= size and (body.digest(), index.digest()) != (trailer.body_digest, trailer.index_digest):
                 raise _damaged(source, name)
+            pace.spend(len(data))
             progress.advance(len(data))
             yield data
     except KeyMissingError:

@@ -158,6 +158,7 @@ def _read(store: ObjectStore, remote: Remote, name: PackName, slots: list[Slot])
     start = slots[0].offset
     size = slots[-1].offset + slots[-1].stored_size - start
     try:
+        remote.pace.spend(size)
         data = remote.backend.read_range(name.key, start, size)
     except KeyMissingError:
         remote.index.remove([name])

@@ -119,7 +119,7 @@ def copy_meta(repository: Repository, remote: Remote, progress: Progress = SILEN
 def copy_packs_of_records(repository: Repository, remote: Remote, names: Iterable[PackName], progress: Progress = SILENT) -> None:
     """Brings some packs of records, as far as they are there and whole, and not here; what else is needed is fetched piece by piece."""
     lacking = [name for name in names if repository.backend.size(name.key) is None and not _has_all_of(repository, remote, name)]
-    copied, _ = copy_packs(lacking, remote.backend, repository.backend, progress, what_can=True)
+    copied, _ = copy_packs(lacking, remote.backend, repository.backend, progress, what_can=True, pace=remote.pace)
     if copied:
         repository.objects.index.refresh()
 

@@ -15,6 +15,7 @@ from mlvc.journal import entries
 from mlvc.journal.entries import Journal
 from mlvc.objects.pack_index import PackIndexCache
 from mlvc.objects.store import Wanted
+from mlvc.pacing import UNLIMITED, Pace
 from mlvc.repository import store_record
 from mlvc.repository.locks import StoreLocks
 from mlvc.repository.store_record import StoreRecord
@@ -29,6 +30,7 @@ class Remote:
         backend: where it is.
         url: as stored in entries and shown, without secrets.
         journal_here: returns the journal of the repository whose remote this is, which says what lies at the remote.
+        pace: of what goes there and comes from there.
         takes_conditions: whether it honours conditional writes; else it can only carry.
         may_lead: whether a first push makes it the authority: the upstream, if it takes conditions.
     """
@@ -42,12 +44,14 @@ class Remote:
         is_upstream: bool = True,
         takes_conditions: bool = True,
         journal_here: Callable[[], Journal | None] = lambda: None,
+        pace: Pace = UNLIMITED,
     ) -> None:
         self.name = name
         self.backend = backend
         self.url = backend.url
         self.takes_conditions = takes_conditions
         self.journal_here = journal_here
+        self.pace = pace
         self.may_lead = is_upstream and takes_conditions
         self._cache_folder = cache_folder
         self._index: PackIndexCache | None = None

@@ -233,14 +233,14 @@ def send(
     merged = list(sizes) if renamed else _to_merge(sizes, swept)
     whole = [name for name in chosen if name not in merged]
     new = set(whole)
-    packs, size = copy_packs(whole, repository.backend, remote.backend, progress)
+    packs, size = copy_packs(whole, repository.backend, remote.backend, progress, pace=remote.pace)
     for name in whole:  # proven on the way, and known here: no need to ask for what was just sent
         remote.index.add(name, repository.objects.index.slots(name))
     for pack_class in PackClass:
         names = [name for name in merged if name.pack_class is pack_class]
         for group in _groups(names, sizes):
             composed = Composition(pack_class, chosen_from(repository.backend, group, {i for name in group for i in chosen[name]}))
-            remote.backend.write(composed.name.key, composed.pieces())
+            remote.backend.write(composed.name.key, _paced(composed.pieces(), remote))
             remote.index.add(composed.name, composed.slots)
             new.add(composed.name)
             progress.advance(sum(sizes[name] for name in group))
@@ -249,6 +249,12 @@ def send(
     if lacking:
         raise RemoteError(f"{len(lacking):,} pieces did not arrive at the remote '{remote.name}'", hint="push again")
     return Sent(packs, size, frozenset(new))
+
+
+def _paced(pieces: Iterator[bytes], remote: Remote) -> Iterator[bytes]:
+    for piece in pieces:
+        remote.pace.spend(len(piece))
+        yield piece
 
 
 _SMALL = 8 << 20

@@ -19,6 +19,7 @@ from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
 from mlvc.format.names import MAX_NAME
+from mlvc.pacing import UNLIMITED, Pace, parse_rate
 from mlvc.parallel import map_in_order
 from mlvc.sync import joining
 from mlvc.sync.remote import Remote
@@ -251,7 +252,17 @@ def remote_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Remo
         is_upstream=name == workspace.settings.upstream,
         takes_conditions=not settings.is_carrier,
         journal_here=workspace.repository.journal,
+        pace=_pace(workspace.environment),
     )
+
+
+RATE_VARIABLE = "MLVC_LIMIT_RATE"
+"""The most bytes a second that go to and come from remotes, as '5MB'."""
+
+
+def _pace(environment: Mapping[str, str]) -> Pace:
+    said = environment.get(RATE_VARIABLE)
+    return Pace(parse_rate(said)) if said else UNLIMITED
 
 
 def all_remotes(workspace: Workspace) -> list[Remote]:

@@ -12,6 +12,7 @@ import click
 
 from mlvc.cli import conflict_lines, context, output, parameters, progress_bar
 from mlvc.format import names
+from mlvc.pacing import parse_rate
 
 if TYPE_CHECKING:
     from mlvc.sync.pushing import Pushed
@@ -33,6 +34,17 @@ def bucket_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _set_rate(_: click.Context, __: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        parse_rate(given)  # a wrong one is told before anything is sent
+        os.environ["MLVC_LIMIT_RATE"] = given
+
+
+limited = click.option(
+    "--limit-rate", metavar="RATE", expose_value=False, callback=_set_rate, help="At most so many bytes a second, as 5MB; also MLVC_LIMIT_RATE."
+)
+
+
 def _given(options: dict[str, Any]) -> dict[str, str]:
     return {name: "true" if value is True else str(value) for name, value in options.items() if value}
 
@@ -41,6 +53,7 @@ def _given(options: dict[str, Any]) -> dict[str, str]:
 @click.argument("source")
 @click.argument("destination", required=False, type=parameters.PATH)
 @bucket_options
+@limited
 def clone_command(source: str, destination: Path | None, **options: Any) -> None:
     """Copy a repository's names, history, lineage and runs. Data comes when it is wanted."""
     from mlvc.workspace import exchanging
@@ -186,6 +199,7 @@ def _renumbered(workspace: Workspace, changes: Iterable[Renumbered], before: str
 @click.command("push", epilog="Examples: mlvc push   mlvc push origin --dry-run")
 @click.argument("remote", required=False)
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@limited
 def push_command(remote: str | None, dry_run: bool) -> None:
     """Send what is not pushed yet. Others see all of it or none; an interrupted push is just repeated."""
     from mlvc.workspace import exchanging
@@ -245,6 +259,7 @@ def _left(done: Pushed, remote: str | None) -> list[str]:
 @click.command("pull", epilog="Examples: mlvc pull   mlvc pull --data mnist:production")
 @click.argument("words", nargs=-1, metavar="[REMOTE | --data REF...]")
 @click.option("--data", is_flag=True, help="Bring data too, of versions (default: of all pins), as 'mlvc fetch' does.")
+@limited
 def pull_command(words: tuple[str, ...], data: bool) -> None:
     """Bring what others pushed: names, history, lineage, runs. Files stay; 'mlvc checkout' brings them in line."""
     from mlvc.workspace import exchanging
@@ -293,6 +308,7 @@ def fetch_apart_command() -> None:
 @click.command("fetch", epilog="Examples: mlvc fetch   mlvc fetch mnist:production")
 @click.argument("references", nargs=-1, type=parameters.REFERENCE)
 @click.option("--remote", help="Which remote; default: the upstream.")
+@limited
 def fetch_command(references: tuple[str, ...], remote: str | None) -> None:
     """Pull, and bring the data of versions (default: of all pins) here, for working offline. Writes no files."""
     _fetch(list(references), remote)
