@@ -1,4 +1,4 @@
-"""Times push and fetch of one gigabyte beside `aws s3 cp` of the same bytes, on a local Ceph gateway; whole processes."""
+"""Times push and fetch beside `aws s3 cp`, `rclone copy` and `dvc push` of the same files, on a local Ceph gateway; whole processes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GIGABYTE = 1 << 30
 
 
 class Bench:
-    def __init__(self, work: Path, server: ceph_server.CephServer) -> None:
-        self.work, self.server = work, server
+    def __init__(self, work: Path, server: ceph_server.CephServer, tools: argparse.Namespace) -> None:
+        self.work, self.server, self.tools = work, server, tools
         self.environment = {
             **os.environ,
             "AWS_ACCESS_KEY_ID": ceph_server.ACCESS_KEY,
@@ -35,14 +35,13 @@ class Bench:
         subprocess.run(words, cwd=folder, env=self.environment, check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - began
 
-    def row(self, name: str, files: int, aws: str | None) -> None:
-        here = self.work / name
-        (here / "d").mkdir(parents=True)
-        for number in range(files):
-            (here / "d" / f"{number:05d}.bin").write_bytes(os.urandom(GIGABYTE // files))
-        for bucket in (f"{name}-mlvc", f"{name}-aws"):
+    def row(self, name: str, folder: Path) -> None:
+        """Prints how long each tool takes to push what is in a folder, and to bring it to a fresh place."""
+        for bucket in (f"{name}-mlvc", f"{name}-aws", f"{name}-rclone", f"{name}-dvc"):
             self.server.make_bucket(bucket)
-        url, endpoint = f"s3://{name}-mlvc/x", ["--endpoint", self.server.url]
+        here, endpoint = self.work / name, ["--endpoint", self.server.url]
+        shutil.copytree(folder, here / "d")
+        url = f"s3://{name}-mlvc/x"
         self.timed(here, MLVC, "init")
         self.timed(here, MLVC, "add", "d", "--type", "dataset")
         self.timed(here, MLVC, "remote", "add", "origin", url, *endpoint)
@@ -50,27 +49,66 @@ class Bench:
         nothing = self.timed(here, MLVC, "push")
         clone = self.timed(self.work, MLVC, "clone", url, f"{name}-clone", *endpoint)
         fetch = self.timed(self.work / f"{name}-clone", MLVC, "fetch", "d:v0")
-        cells = [f"{push:.2f} s", f"{fetch:.2f} s", "-", "-", f"{nothing:.2f} s", f"{clone:.2f} s"]
-        if aws:
-            copy = [aws, "--endpoint-url", self.server.url, "s3", "cp", "--recursive", "--quiet"]
-            up = self.timed(here, *copy, "d", f"s3://{name}-aws/d")
-            down = self.timed(here, *copy, f"s3://{name}-aws/d", str(self.work / f"{name}-copy"))
-            cells[2:4] = [f"{up:.2f} s ({push / up:.2f})", f"{down:.2f} s ({fetch / down:.2f})"]
-        print(f"| {files:,} x {GIGABYTE // files / 1e6:,.0f} MB | {' | '.join(cells)} |", flush=True)
+        cells = [f"{push:.2f} s", f"{fetch:.2f} s"]
+        for up, down in (self.aws(name, here), self.rclone(name, here), self.dvc(name, here)):
+            cells.append("-" if up is None else f"{up:.2f} s ({push / up:.2f})")
+            cells.append("-" if down is None else f"{down:.2f} s ({fetch / down:.2f})")
+        print(f"| {name} | {' | '.join(cells)} | {nothing:.2f} s | {clone:.2f} s |", flush=True)
+
+    def aws(self, name: str, here: Path) -> tuple[float | None, float | None]:
+        if not self.tools.aws:
+            return None, None
+        copy = [self.tools.aws, "--endpoint-url", self.server.url, "s3", "cp", "--recursive", "--quiet"]
+        up = self.timed(here, *copy, "d", f"s3://{name}-aws/d")
+        return up, self.timed(here, *copy, f"s3://{name}-aws/d", str(self.work / f"{name}-aws"))
+
+    def rclone(self, name: str, here: Path) -> tuple[float | None, float | None]:
+        if not self.tools.rclone:
+            return None, None
+        place = f":s3,provider=Ceph,env_auth=true,endpoint='{self.server.url}':{name}-rclone/d"
+        up = self.timed(here, self.tools.rclone, "copy", "d", place)
+        return up, self.timed(here, self.tools.rclone, "copy", place, str(self.work / f"{name}-rclone"))
+
+    def dvc(self, name: str, here: Path) -> tuple[float | None, float | None]:
+        if not self.tools.dvc:
+            return None, None
+        there = self.work / f"{name}-dvc"
+        there.mkdir()
+        (there / "d").symlink_to(here / "d")
+        shutil.copytree(here / "d", there / "data")
+        (there / "d").unlink()
+        for words in (
+            ["init", "--no-scm", "-q"], ["add", "-q", "data"], ["remote", "add", "-q", "-d", "s3", f"s3://{name}-dvc/x"],
+            ["remote", "modify", "s3", "endpointurl", self.server.url],
+        ):  # fmt: skip
+            self.timed(there, self.tools.dvc, *words)
+        up = self.timed(there, self.tools.dvc, "push", "-q")
+        shutil.rmtree(there / ".dvc/cache")
+        return up, self.timed(there, self.tools.dvc, "fetch", "-q")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("work", type=Path)
     parser.add_argument("--aws", default=shutil.which("aws"), help="the AWS command line, if it is to be timed too")
+    parser.add_argument("--rclone", default=shutil.which("rclone"), help="rclone, likewise")
+    parser.add_argument("--dvc", default=shutil.which("dvc"), help="DVC with its S3 plugin, likewise")
+    parser.add_argument("--many", type=Path, help="a folder of 20,000 files, as make_workloads.py makes it")
     given = parser.parse_args()
     given.work.mkdir(parents=True)
     server = ceph_server.CephServer(given.work / "ceph").start()
     try:
-        bench = Bench(given.work, server)
-        print("| random bytes | push | fetch | aws s3 cp, up | aws s3 cp, down | push of nothing | clone |\n|---|---|---|---|---|---|---|")
-        bench.row("one", 1, given.aws)
-        bench.row("many", 1024, given.aws)
+        bench = Bench(given.work, server, given)
+        peers = " | ".join(f"{name} up | {name} down" for name in ("aws s3 cp", "rclone copy", "dvc"))
+        print(f"| | push | fetch | {peers} | push of nothing | clone |\n|---|---|---|---|---|---|---|---|---|---|---|")
+        for name, files in (("one", 1), ("thousand", 1024)):
+            folder = given.work / f"source-{name}"
+            folder.mkdir()
+            for number in range(files):
+                (folder / f"{number:05d}.bin").write_bytes(os.urandom(GIGABYTE // files))
+            bench.row(name, folder)
+        if given.many:
+            bench.row("many", given.many)
     finally:
         server.stop()
         shutil.rmtree(given.work)
