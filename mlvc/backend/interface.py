@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+MAX_READ = 256 << 20
+"""What is read whole from a remote has at most so many bytes; a pack has some 64 MiB, everything else less."""
+
 
 class KeyMissingError(KeyError):
     """There is nothing under a key. Never reaches a user: the layer above says what it means."""
@@ -23,7 +26,7 @@ class Backend(Protocol):
         ...
 
     def read(self, key: str) -> bytes:
-        """Returns all bytes under a key; KeyMissingError when there are none."""
+        """Returns all bytes under a key; KeyMissingError when there are none. A remote's, RemoteError beyond `MAX_READ`."""
         ...
 
     def read_range(self, key: str, offset: int, size: int) -> bytes:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from mlvc.backend.interface import KeyMissingError
+from mlvc.backend.interface import MAX_READ, KeyMissingError
 from mlvc.errors import Error, RemoteError
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ class ObjectStoreBackend:
         import obstore
 
         with self._told(key, "read"):
-            return bytes(obstore.get(self._store, key).bytes())
+            found = obstore.get(self._store, key)
+            if int(found.meta["size"]) > MAX_READ:
+                raise RemoteError(f"{key} at {self.url} has {found.meta['size']:,} bytes, at most {MAX_READ:,} are believed")
+            return bytes(found.bytes())
 
     def read_range(self, key: str, offset: int, size: int) -> bytes:
         """See `Backend.read_range`."""

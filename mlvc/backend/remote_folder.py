@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from mlvc.backend.interface import MAX_READ
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import LocalFileError, RemoteError
 
@@ -23,6 +24,9 @@ class RemoteFolder(LocalBackend):
 
     def read(self, key: str) -> bytes:
         with failing_as_remote():
+            size = super().size(key)
+            if size is not None and size > MAX_READ:
+                raise RemoteError(f"{key} at {self.url} has {size:,} bytes, at most {MAX_READ:,} are believed")
             return super().read(key)
 
     def read_range(self, key: str, offset: int, size: int) -> bytes:

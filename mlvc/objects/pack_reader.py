@@ -12,6 +12,8 @@ from mlvc.format.pack import PackIndex, PackName, Slot
 Base = Callable[[], bytes]
 """Returns the content that a difference is to."""
 
+_MAX_INDEX = 256 << 20
+
 _TAIL_GUESS = 64 << 10
 """The first read from a pack's end, in bytes: holds the whole footer of packs with up to some 1,200 slots."""
 
@@ -30,6 +32,8 @@ def read_index(backend: Backend, name: PackName, size: int | None = None) -> Pac
     tail = backend.read_range(name.key, start, size - start)
     trailer = pack.parse_trailer(tail[-pack.TRAILER.size :], name)
     index_start = size - pack.TRAILER.size - trailer.index_size
+    if trailer.index_size > _MAX_INDEX:
+        raise DamageError(f"the pack {name.key} claims an index of {trailer.index_size:,} bytes, at most {_MAX_INDEX:,} are believed")
     if index_start < pack.HEADER.size:
         raise DamageError(f"the pack {name.key} is cut short: its index would begin before its body")
     if index_start >= start:

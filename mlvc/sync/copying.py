@@ -17,6 +17,8 @@ from mlvc.parallel import map_in_order
 from mlvc.progress import SILENT, Progress
 
 _PIECE = 4 << 20
+_MOST_BYTES = 4 << 30
+"""Writers close a pack at 64 MiB; one of this size was not made by any."""
 
 
 def copy_packs(
@@ -63,6 +65,8 @@ def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progres
         raise NotFoundError(f"the pack {name.key} is gone from {source.url}")
     if target.size(name.key) == size:
         return 0
+    if size > _MOST_BYTES:
+        raise DamageError(f"the pack {name.key} at {source.url} has {size:,} bytes, at most {_MOST_BYTES:,} are believed")
     target.write(name.key, _proven(source, name, size, progress, pace))
     return size
 

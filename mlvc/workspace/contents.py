@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError, UsageError
 from mlvc.fold.questions import Publication, View
-from mlvc.format.ids import FileDigest, ManifestId, RecordId, VersionId, short
+from mlvc.format.ids import ChunkId, FileDigest, ManifestId, RecordId, VersionId, short
 from mlvc.format.manifest import FileEntry, Manifest
 from mlvc.format.recipe import RecipeIndex
 from mlvc.format.record import CHUNK_CODE
@@ -49,6 +49,28 @@ def of(workspace: Workspace, view: View, version: VersionId) -> Contents:
     said = publication(view, version)
     objects = workspace.repository.objects
     return Contents(objects.manifest(said.manifest), objects.recipe_index(said.recipes))
+
+
+def lacking(workspace: Workspace, view: View, version: VersionId) -> tuple[int, int]:
+    """Returns how many files of a version are not all here, and how many bytes of them; asks no remote."""
+    objects = workspace.repository.objects
+    with objects.local_only():
+        found = of(workspace, view, version)
+        if objects.index.is_whole(found.id):
+            return 0, 0
+        losses = objects.index.losses()
+        chunks: dict[ChunkId, int] = {}
+        files: list[tuple[FileEntry, list[ChunkId]]] = []
+        for entry in found.manifest:
+            if isinstance(entry, FileEntry):
+                pieces = objects.recipe(found.recipes, entry.digest, entry.size).pieces
+                files.append((entry, [piece.chunk for piece in pieces]))
+                chunks.update((piece.chunk, piece.size) for piece in pieces)
+    missing = {identifier for identifier, _ in objects.missing((chunk, CHUNK_CODE) for chunk in chunks)}
+    if not missing:
+        objects.index.remember_whole(found.id, losses)
+    count = sum(not missing.isdisjoint(ids) for _, ids in files)
+    return count, sum(size for chunk, size in chunks.items() if chunk in missing)
 
 
 def write_out(

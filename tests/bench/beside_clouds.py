@@ -96,22 +96,35 @@ def main() -> None:
     parser.add_argument("--many", type=Path, help="a folder of 20,000 files, as make_workloads.py makes it")
     given = parser.parse_args()
     given.work.mkdir(parents=True)
-    server = ceph_server.CephServer(given.work / "ceph").start()
+    peers = " | ".join(f"{name} up | {name} down" for name in ("aws s3 cp", "rclone copy", "dvc"))
+    print(f"| | push | fetch | {peers} | push of nothing | clone |\n|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
     try:
-        bench = Bench(given.work, server, given)
-        peers = " | ".join(f"{name} up | {name} down" for name in ("aws s3 cp", "rclone copy", "dvc"))
-        print(f"| | push | fetch | {peers} | push of nothing | clone |\n|---|---|---|---|---|---|---|---|---|---|---|")
-        for name, files in (("one", 1), ("thousand", 1024)):
-            folder = given.work / f"source-{name}"
-            folder.mkdir()
-            for number in range(files):
-                (folder / f"{number:05d}.bin").write_bytes(os.urandom(GIGABYTE // files))
-            bench.row(name, folder)
-        if given.many:
-            bench.row("many", given.many)
+        for name, files in (("one", 1), ("thousand", 1024), ("many", 0)):
+            folder = given.many if name == "many" else noise(given.work / f"source-{name}", files)
+            if folder is not None:
+                beside(given, name, folder)
+    finally:
+        shutil.rmtree(given.work)
+
+
+def noise(folder: Path, files: int) -> Path:
+    """Returns a new folder of one gigabyte of random bytes."""
+    folder.mkdir()
+    for number in range(files):
+        (folder / f"{number:05d}.bin").write_bytes(os.urandom(GIGABYTE // files))
+    return folder
+
+
+def beside(given: argparse.Namespace, name: str, folder: Path) -> None:
+    """Prints one row, on a server of its own: it keeps everything in memory."""
+    work = given.work / f"work-{name}"
+    work.mkdir()
+    server = ceph_server.CephServer(work / "ceph", memory_gib=8).start()
+    try:
+        Bench(work, server, given).row(name, folder)
     finally:
         server.stop()
-        shutil.rmtree(given.work)
+        shutil.rmtree(work)
 
 
 if __name__ == "__main__":

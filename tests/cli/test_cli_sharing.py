@@ -124,3 +124,21 @@ def test_a_conflict_is_decided_for_one_side_or_the_other(repository, tmp_path, m
     assert "conflict:" not in repository("status").out
     assert repository.json("show", "m:best")["version"] == means
     assert "not in conflict" in repository("alias", "set", "m:best", side, code=2).err
+
+
+def test_status_says_what_is_not_here(repository, tmp_path):
+    remote = tmp_path / "remote"
+    repository("remote", "add", "origin", str(remote))
+    repository("push")
+    assert "not here:" not in repository("status").out
+    toml, lock = ((repository.folder / name).read_text() for name in ("mlvc.toml", "mlvc.lock"))
+    repository.go(tmp_path)
+    repository("clone", str(remote), "copy")
+    repository.go(tmp_path / "copy")
+    (tmp_path / "copy/mlvc.lock").write_text(lock)
+    assert toml
+    said = repository("status").out
+    assert "not here:" in said and "mlvc fetch" in said
+    assert repository.json("status")["not_here"][0]["files"] == 1
+    repository("fetch")
+    assert "not here:" not in repository("status").out

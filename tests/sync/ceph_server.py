@@ -97,7 +97,7 @@ osd pool default pg num = 4
 osd pool default pg autoscale mode = off
 osd crush chooseleaf type = 0
 osd objectstore = memstore
-memstore device bytes = 4294967296
+memstore device bytes = {memory}
 mon allow pool size one = true
 mon warn on pool no redundancy = false
 mon max pg per osd = 1000
@@ -115,7 +115,7 @@ osd data = {folder}/osd
 class CephServer:
     """A gateway under way. `url` is its endpoint; it belongs to whoever made it, and `stop` ends what it started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, memory_gib: int = 4) -> None:
         self._folder = folder
         self._children: list[subprocess.Popen[bytes]] = []
         self._address = own_address()
@@ -126,7 +126,7 @@ class CephServer:
         for name in ("mon", "osd"):
             (folder / name).mkdir()
         self._fsid = str(uuid.uuid4())
-        self._settings.write_text(SETTINGS.format(fsid=self._fsid, address=self._address, mon=MONITOR_PORT, rgw=GATEWAY_PORT, folder=folder))
+        self._settings.write_text(SETTINGS.format(fsid=self._fsid, address=self._address, mon=MONITOR_PORT, rgw=GATEWAY_PORT, folder=folder, memory=memory_gib << 30))
 
     def start(self) -> CephServer:
         try:

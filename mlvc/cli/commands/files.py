@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from mlvc.format.ids import short
 from mlvc.workspace import resolving
 from mlvc.workspace.publishing import Published
 from mlvc.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlvc.workspace.comparing import TreeStatus
 
 
 def stored_line(workspace: Workspace, published: Published) -> str:
@@ -117,6 +120,9 @@ def status_command(exit_code: bool) -> int:
             lines.append(f"{'refused:':<10} {why}")
     if pending and workspace.settings.remotes:
         lines.append(f"{output.count(len(pending), 'change')} not pushed; 'mlvc push' sends {'it' if len(pending) == 1 else 'them'}")
+    absent = _absent(workspace, tree)
+    for label, files, size in absent:
+        lines.append(f"{'not here:':<10} {label}: {output.count(files, 'file')}, {output.size(size)}; 'mlvc fetch' brings {'it' if files == 1 else 'them'}")
     if not tree.pins:
         lines.append("no path is pinned; 'mlvc add PATH' stores a version and pins it")
     elif not differs:
@@ -142,6 +148,7 @@ def status_command(exit_code: bool) -> int:
             for c in conflicts
         ],
         "unpushed": [identifier.hex() for identifier in pending],
+        "not_here": [{"name": label, "files": files, "size_bytes": size} for label, files, size in absent],
     }
     output.result(data, lines)
     return 1 if exit_code and (differs or conflicts) else 0
@@ -290,3 +297,21 @@ def _diff_tensors(workspace: Workspace, view: View, before: Member, after: Membe
     if not data:
         lines.append("no tensor differs")
     output.result({"before": before.version.hex(), "after": after.version.hex(), "tensors": data}, lines)
+
+
+def _absent(workspace: Workspace, tree: TreeStatus) -> list[tuple[str, int, int]]:
+    """Returns which pinned versions are not all in local packs: (label, files, bytes). Only where there is somewhere else to be."""
+    from mlvc.errors import DamageError, NotFoundError
+    from mlvc.workspace import contents
+
+    found = []
+    if workspace.settings.remotes:
+        with workspace.repository.reading() as view:
+            for version, label in {pin.pin.version: pin.label for pin in tree.pins}.items():
+                try:
+                    files, size = contents.lacking(workspace, view, version)
+                except (DamageError, NotFoundError):
+                    continue  # 'fsck' tells of it
+                if files:
+                    found.append((label, files, size))
+    return found
