@@ -6,8 +6,11 @@ The work worth spreading (hashing, compressing, reading) releases the GIL inside
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -110,3 +113,60 @@ class Background:
             if (error := future.exception()) is not None:
                 self._waiting.clear()
                 raise error
+
+
+class Gate:
+    """Lets as many transfers go on at once as pays: one more as long as more bytes pass for it, one fewer when they pass slower.
+
+    Additive both ways, as the gain from one more is small next to what a far store's answers vary by.
+
+    Args:
+        begin: how many at first.
+        most: how many at most.
+        clock: in seconds; a test's own.
+    """
+
+    def __init__(self, begin: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = begin
+        self._most = most
+        self._clock = clock
+        self._under_way = 0
+        self._done = self._bytes = 0
+        self._since: float | None = None
+        self._best = 0.0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def passing(self, size_bytes: int) -> Iterator[None]:
+        """Waits until one more may go, for the length of a transfer of so many bytes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way < self.limit)
+            self._under_way += 1
+            if self._since is None:
+                self._since = self._clock()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._done += 1
+                self._bytes += size_bytes
+                self._adapt()
+                self._changed.notify_all()
+
+    def _adapt(self) -> None:
+        """Compares the rate, once as many were done as go at once, with the best one seen."""
+        if self._done < 2 * self.limit or self._since is None:
+            return
+        now = self._clock()
+        rate = self._bytes / max(now - self._since, 1e-6)
+        if rate > self._best * _GAIN:
+            self.limit = min(self._most, self.limit + 1)
+            self._best = rate
+        elif rate < self._best * _LOSS:
+            self.limit = max(1, self.limit - 1)
+            self._best = rate
+        self._done, self._bytes, self._since = 0, 0, now
+
+
+_GAIN, _LOSS = 1.05, 0.75

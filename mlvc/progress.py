@@ -14,6 +14,11 @@ class Progress:
     def advance(self, size_bytes: int) -> None:
         """So many bytes more are done."""
 
+    def part(self, task: str, total_bytes: int | None = None) -> Progress:
+        """A task within the one under way begins, if there is one; returns what hears of it, to be left as a `with` block."""
+        del task, total_bytes
+        return SILENT
+
     def stop(self) -> None:
         """The task ended."""
 

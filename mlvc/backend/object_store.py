@@ -53,6 +53,10 @@ class ObjectStoreBackend:
         self._store = store
         self._last: tuple[str, bytes] = ("", b"")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Raises TypeError: what it holds may include credentials, which go nowhere."""
+        raise TypeError("a bucket is not pickled: it holds credentials")
+
     def read(self, key: str) -> bytes:
         """See `Backend.read`."""
         import obstore

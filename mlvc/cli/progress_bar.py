@@ -32,11 +32,35 @@ class ProgressBar(Progress):
         if self._bar is not None:
             self._bar.advance(self._task, size_bytes)
 
+    def part(self, task: str, total_bytes: int | None = None) -> Progress:
+        """See `Progress.part`: a line of its own below the others."""
+        if self._bar is None:
+            whole = ProgressBar()
+            whole.start(task, total_bytes)
+            return whole
+        return _Part(self._bar, task, total_bytes)
+
     def stop(self) -> None:
         """See `Progress.stop`."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+class _Part(Progress):
+    """A task within another, on a line of its own while it is under way."""
+
+    def __init__(self, bar: Any, task: str, total_bytes: int | None) -> None:
+        self._bar = bar
+        self._task = bar.add_task(task, total=total_bytes)
+
+    def advance(self, size_bytes: int) -> None:
+        """See `Progress.advance`."""
+        self._bar.advance(self._task, size_bytes)
+
+    def stop(self) -> None:
+        """See `Progress.stop`."""
+        self._bar.remove_task(self._task)
 
 
 def for_terminal() -> Progress:

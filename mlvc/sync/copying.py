@@ -13,7 +13,7 @@ from mlvc.format import pack
 from mlvc.format.ids import digest
 from mlvc.format.pack import PackClass, PackName
 from mlvc.pacing import UNLIMITED, Pace
-from mlvc.parallel import map_in_order
+from mlvc.parallel import Gate, map_in_order
 from mlvc.progress import SILENT, Progress
 
 _PIECE = 4 << 20
@@ -40,25 +40,25 @@ def copy_packs(
         NotFoundError: the source has no such pack.
         DamageError: the source's pack is damaged; it is not given its name at the target.
     """
-    work = partial(_copy_if_whole if what_can else _copy, source=source, target=target, progress=progress, pace=pace)
     wanted = list(names)
-    at_once = _AT_ONCE if any(name.pack_class is PackClass.DATA for name in wanted) else _SMALL_AT_ONCE
-    copied = [size for size in map_in_order(work, wanted, workers=at_once, ahead=at_once) if size]
+    begin, most = _AT_ONCE if any(name.pack_class is PackClass.DATA for name in wanted) else _SMALL_AT_ONCE
+    copy = partial(_copy_if_whole if what_can else _copy, source=source, target=target, progress=progress, pace=pace, gate=Gate(begin, most))
+    copied = [size for size in map_in_order(copy, wanted, workers=most, ahead=most) if size]
     return len(copied), sum(copied)
 
 
-_AT_ONCE, _SMALL_AT_ONCE = 3, 12
-"""Packs under way at once; those of records are small, and wait for answers more than for bytes."""
+_AT_ONCE, _SMALL_AT_ONCE = (3, 6), (12, 24)
+"""Packs under way at once, at first and at most; those of records are small, and wait for answers more than for bytes."""
 
 
-def _copy_if_whole(name: PackName, *, source: Backend, target: Backend, progress: Progress, pace: Pace) -> int:
+def _copy_if_whole(name: PackName, *, source: Backend, target: Backend, progress: Progress, pace: Pace, gate: Gate) -> int:
     try:
-        return _copy(name, source=source, target=target, progress=progress, pace=pace)
+        return _copy(name, source=source, target=target, progress=progress, pace=pace, gate=gate)
     except (NotFoundError, DamageError):
         return 0
 
 
-def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progress, pace: Pace) -> int:
+def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progress, pace: Pace, gate: Gate) -> int:
     """Copies a pack, unless it has arrived; returns the bytes sent."""
     size = source.size(name.key)
     if size is None:
@@ -67,7 +67,8 @@ def _copy(name: PackName, *, source: Backend, target: Backend, progress: Progres
         return 0
     if size > _MOST_BYTES:
         raise DamageError(f"the pack {name.key} at {source.url} has {size:,} bytes, at most {_MOST_BYTES:,} are believed")
-    target.write(name.key, _proven(source, name, size, progress, pace))
+    with gate.passing(size):
+        target.write(name.key, _proven(source, name, size, progress, pace))
     return size
 
 

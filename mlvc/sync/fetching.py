@@ -15,7 +15,7 @@ from mlvc.format.record import CHUNK_CODE
 from mlvc.objects.pack_index import Place
 from mlvc.objects.pack_writer import PackWriter
 from mlvc.objects.store import BaseLostError, ObjectStore, Wanted
-from mlvc.parallel import Background, map_in_order
+from mlvc.parallel import Background, Gate, map_in_order
 from mlvc.progress import SILENT, Progress
 from mlvc.sync.remote import Remote
 
@@ -24,8 +24,8 @@ _GAP = 64 << 10
 
 _LARGEST_READ = 8 << 20
 
-_READERS = 6
-"""Reads under way at once: a far store answers late, and several answers keep the line busy."""
+_READERS, _MOST_READERS = 6, 16
+"""Reads under way at once, at first and at most: a far store answers late, and several answers keep the line busy."""
 
 
 def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Progress = SILENT) -> int:
@@ -44,10 +44,11 @@ def fetch(store: ObjectStore, remote: Remote, wanted: list[Wanted], progress: Pr
         if not places or places == before:
             break
         before = places
-        for level in _levels(places):
-            for size, item in _bring(store, remote, level, progress):
-                total += size
-                remaining.pop(item, None)
+        with progress.part(f"fetch from {remote.name}", sum(place.slot.stored_size for place in places.values())) as part:
+            for level in _levels(places):
+                for size, item in _bring(store, remote, level, part):
+                    total += size
+                    remaining.pop(item, None)
         # What did not come was damaged or gone where the index had it; it says so now, and may know another place.
     return total
 
@@ -113,8 +114,8 @@ def _bring(
     writers: dict[PackClass, PackWriter] = {}
     publishing = Background(1)
     try:
-        work = partial(_read, store, remote)
-        for slots in map_in_order(lambda read: work(*read), _reads(places), workers=_READERS, ahead=2 * _READERS):
+        work = partial(_read, store, remote, Gate(_READERS, _MOST_READERS))
+        for slots in map_in_order(lambda read: work(*read), _reads(places), workers=_MOST_READERS, ahead=_MOST_READERS):
             for slot, stored in slots:
                 pack_class = PackClass.DATA if slot.code == CHUNK_CODE else PackClass.META
                 if pack_class not in writers:
@@ -154,12 +155,13 @@ def _reads(places: dict[PackName, list[Slot]]) -> Iterator[tuple[PackName, list[
             yield name, group
 
 
-def _read(store: ObjectStore, remote: Remote, name: PackName, slots: list[Slot]) -> list[tuple[Slot, bytes]]:
+def _read(store: ObjectStore, remote: Remote, gate: Gate, name: PackName, slots: list[Slot]) -> list[tuple[Slot, bytes]]:
     start = slots[0].offset
     size = slots[-1].offset + slots[-1].stored_size - start
     try:
         remote.pace.spend(size)
-        data = remote.backend.read_range(name.key, start, size)
+        with gate.passing(size):
+            data = remote.backend.read_range(name.key, start, size)
     except KeyMissingError:
         remote.index.remove([name])
         return []

@@ -103,6 +103,10 @@ class Workspace:
             configuration.put(location.root, "project", names.project_name_from(location.root.name))
         return Workspace(location, environment), is_new
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Raises TypeError: its environment may include credentials, which go nowhere."""
+        raise TypeError("a workspace is not pickled: open it again by its folder")
+
     def reload_settings(self) -> None:
         """Reads `mlvc.toml` again."""
         self.settings = configuration.read(self.root)

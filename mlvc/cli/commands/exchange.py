@@ -53,6 +53,7 @@ def _given(options: dict[str, Any]) -> dict[str, str]:
 @click.argument("source")
 @click.argument("destination", required=False, type=parameters.PATH)
 @bucket_options
+@click.option("--carrier", is_flag=True, help="It only carries changes there and back: a stick, or a store that ignores conditions.")
 @limited
 def clone_command(source: str, destination: Path | None, **options: Any) -> None:
     """Copy a repository's names, history, lineage and runs. Data comes when it is wanted."""
