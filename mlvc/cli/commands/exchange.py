@@ -61,8 +61,11 @@ def clone_command(source: str, destination: Path | None, **options: Any) -> None
 
     workspace, pulled = exchanging.clone(source, destination, os.environ, _given(options))
     click.get_current_context().call_on_close(workspace.close)
-    text = f"cloned {source} into {workspace.root}: {output.count(pulled.transactions, 'change')}; data comes when it is wanted"
-    output.result({"path": str(workspace.root), "transactions": pulled.transactions}, text)
+    changes = output.count(pulled.transactions, "change")
+    if pulled.carried:
+        changes += f", and {pulled.carried:,} on the way to the authority"
+    text = f"cloned {source} into {workspace.root}: {changes}; data comes when it is wanted"
+    output.result({"path": str(workspace.root), "transactions": pulled.transactions, "carried": pulled.carried}, text)
 
 
 @click.group("remote")
