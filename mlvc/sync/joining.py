@@ -367,6 +367,7 @@ def take_over(repository: Repository, remote: Remote | None, progress: Progress 
 def _prepared(repository: Repository, remote: Remote, progress: Progress) -> tuple[bytes, str]:
     """Copies to a remote what is here; returns its id and URL."""
     record = remote.record() or store_record.create(remote.backend)
+    carrying.take_inbox(repository, remote, progress)  # once it leads, nobody looks there
     journal = repository.journal()
     if journal is not None:
         carrying.leave(repository, remote, list(_envelopes(journal)), progress)

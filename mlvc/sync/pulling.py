@@ -86,7 +86,7 @@ def _pull(repository: Repository, remote: Remote, progress: Progress) -> Pulled:
                 joining.follow(repository, theirs, remote)
                 if known != theirs.id:
                     joining.copy_lineage(repository, theirs)
-            count, transactions = _copy_entries(repository, theirs, remote, last, progress)
+            count, transactions = _copy_entries(repository, theirs, remote, progress)
         if not _leads(repository, remote):
             carried = carrying.take_inbox(repository, remote, progress)
     repository.take_in_inbox()
@@ -100,14 +100,12 @@ def _leads(repository: Repository, remote: Remote) -> bool:
     return authority is not None and authority[0] == remote.require_record().id
 
 
-def _copy_entries(
-    repository: Repository, theirs: Journal, remote: Remote, last: bytes | None, progress: Progress
-) -> tuple[int, int]:
-    """Copies the entries that are new, with their records; `last` is their entry at the end of ours, if it was read already."""
+def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, progress: Progress) -> tuple[int, int]:
+    """Copies the entries that are new, with their records; ConflictError where the two do not follow from one another."""
     ours = Journal(repository.backend, theirs.id)
-    tail = local_tail(repository, theirs.id)
+    tail = local_tail(repository, theirs.id)  # anew: another command may have pulled meanwhile
     if tail.number:
-        there = last or theirs.read_bytes(tail.number)
+        there = theirs.read_bytes(tail.number)
         if there is None:
             _check_not_shortened(ours, theirs, remote, tail.number)
             return 0, 0  # what is here goes further: the next push copies it

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mlvc.errors import RemoteError
 from mlvc.format import bundle
 from mlvc.format.bundle import Range
 from mlvc.format.ids import NONCE_SIZE
@@ -94,6 +96,8 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         has_ours = _has_what_is_here(repository, remote)
         begun = Pushed()
         if remote.journal() is None and _may_begin(repository, remote, standing, record):
+            if carrying.take_inbox(repository, remote, progress):  # left there while it was nobody's authority
+                repository.take_in_inbox()
             with remote.beginning():
                 if remote.journal() is None:
                     begun = _begin(repository, remote, record, progress)
@@ -144,6 +148,8 @@ def _append_pending(repository: Repository, remote: Remote, theirs: Journal, pul
     """Appends what is pending to the authority. An act on its journal meanwhile, as a sweep, makes it begin again."""
     packs = size = 0
     while True:
+        # Before anything is decided: what others bring here meanwhile, as another command's pull does, is new to the append too.
+        before = local_tail(repository, theirs.id)
         parked = set(repository.view().parked())  # they wait for others, here as there (RULES B3)
         envelopes = [envelope for envelope in repository.pending.in_order() if envelope.id not in parked]
         envelopes, wanted, waiting = sending.gather(repository, remote, envelopes)
@@ -152,7 +158,6 @@ def _append_pending(repository: Repository, remote: Remote, theirs: Journal, pul
         sent = sending.send(repository, remote, sending.together(wanted), progress)
         packs, size = packs + sent.packs, size + sent.size_bytes
         told = sending.with_packs(remote, envelopes, wanted, sent)
-        before = local_tail(repository, theirs.id)
         try:
             append.append_transactions(theirs, before, told)
             done = True
@@ -161,7 +166,8 @@ def _append_pending(repository: Repository, remote: Remote, theirs: Journal, pul
         after = pulling.pull(repository, remote)
         pulled = Pulled(pulled.entries + after.entries, pulled.transactions, pulled.renumbered + after.renumbered, pulled.carried)
         if done:
-            _write_caches(repository, remote, theirs.id, before.number)
+            with suppress(RemoteError):  # all is pushed; without these caches clones read more
+                _write_caches(repository, remote, theirs.id, before.number)
             return Pushed(len(envelopes), packs, size, waiting=waiting, pulled=pulled)
 
 

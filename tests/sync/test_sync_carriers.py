@@ -202,3 +202,18 @@ def test_a_carrier_that_lags_behind_is_no_reason_for_alarm(tmp_path, origin, rem
     assert exchanging.pull(origin, "second").transactions == 0
     exchanging.push(origin, "second")
     assert history(clone(tmp_path / "second", tmp_path / "b")) == history(origin)
+
+
+def test_what_lies_in_the_inbox_of_a_store_that_becomes_the_authority_is_appended(tmp_path):
+    owner = workspace(tmp_path / "owner")
+    publish(owner, {"w": b"1"})
+    peer = clone(owner.root, tmp_path / "peer")
+    publish(peer, {"w": b"2"})
+    for one in (peer, owner):
+        exchanging.add_remote(one, "hub", str(tmp_path / "hub"))
+    assert exchanging.push(peer, "hub").left == 1
+    shutil.rmtree(tmp_path / "hub/journal")  # as one that was cut off before its prefix
+    shutil.rmtree(peer.root)
+    exchanging.push(owner, "hub")
+    assert list(history(owner)) == ["v0", "v1"]
+    assert list(history(clone(tmp_path / "hub", tmp_path / "b"))) == ["v0", "v1"]

@@ -80,7 +80,7 @@ class World:
         self.values = dict(self.shared._values)
 
     def actor(self, name, deed):
-        clone = {"push": "early", "again": "origin", "undo": "lazy", "gc": "first", "gc2": "second"}[name]
+        clone = {"push": "early", "again": "origin", "pull": "early", "undo": "lazy", "gc": "first", "gc2": "second"}[name]
         folder = self.folder / f"run {self.number}" / name
         shutil.copytree(self.folder / "base" / clone, folder)
 
@@ -164,3 +164,26 @@ def test_no_living_version_ever_lacks_a_byte(world, names, preemptions, deaths):
         preemptions, deaths = preemptions + 1, True
     count = schedules.explore(lambda: world.begin(*names), check, preemptions=preemptions, deaths=deaths)
     assert count > 20
+
+
+def test_a_sweep_that_another_command_pulls_here_meanwhile_is_noticed(world):
+    """A push decides, the remote is swept, another process brings the sweep's entry here: the push must look again all the same."""
+
+    def begin():
+        actors = world.begin("push", "gc")
+        push_folder = world.folder / f"run {world.number}" / "push"
+
+        def pull(halt):
+            where = opened(push_folder)
+            where.repository.starts_journals = False
+            pulling.pull(where.repository, remote_of(where, schedules.Stepped(world.shared, halt)))
+            where.close()
+
+        return [*actors, ("pull", pull)]
+
+    steps = sum(step.startswith("push") for step in schedules.run(begin(), ())[0])
+    for step in range(1, steps):
+        order, _, _ = schedules.run(begin(), ((step, "gc", False),))
+        swept = next((n for n in range(step, len(order)) if not order[n].startswith("gc")), len(order))
+        order, _, errors = schedules.run(begin(), ((step, "gc", False), (swept, "pull", False)))
+        world.check(order, errors, {"push"} if "push: pushed" in order else set())
