@@ -41,7 +41,7 @@ def follow(repository: Repository, theirs: Journal, remote: Remote) -> None:
     ours = repository.journal()
     if ours is None or ours.id == theirs.id:
         return
-    if not any(entry.envelopes for _, entry, _ in ours.whole()):
+    if ours.highest() and not any(entry.envelopes for _, entry, _ in ours.whole()):
         _drop(repository, ours)  # begun by a first command that then failed
         return
     ends = _end(Journal(remote.backend, ours.id))
@@ -71,7 +71,7 @@ def is_apart(repository: Repository, remote: Remote) -> bool:
     if ours.id == theirs.id:
         both = min(ours.highest(), theirs.highest())
         return ours.read_bytes(both) != theirs.read_bytes(both)
-    if is_behind(repository, theirs) or _continues(ours, theirs) or not any(e.envelopes for _, e, _ in ours.whole()):
+    if is_behind(repository, theirs) or _continues(ours, theirs) or (ours.highest() and not any(e.envelopes for _, e, _ in ours.whole())):
         return False
     ends = _end(Journal(remote.backend, ours.id))
     return ends is None or ends.journal != theirs.id

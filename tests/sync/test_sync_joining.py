@@ -244,3 +244,23 @@ def test_taking_over_needs_a_history_and_a_store_that_can_lead(tmp_path, origin,
         exchanging.take_over(origin, "stick")
     with pytest.raises(ConflictError, match="leads the history already"):
         exchanging.take_over(origin, "origin")
+
+
+def test_who_waits_for_the_history_it_was_joined_to_takes_no_other_one(tmp_path, origin, remote, stranger):
+    exchanging.add_remote(stranger, "own", str(tmp_path / "own"))
+    exchanging.push(stranger)
+    colleague = clone(tmp_path / "own", tmp_path / "colleague")
+    exchanging.add_remote(stranger, "origin", str(remote))
+    exchanging.join(stranger, "origin")
+    exchanging.pull(colleague)  # it knows that its journal gave way, and has nothing of the other one yet
+    before = history(colleague)
+    third = connected(tmp_path / "third", tmp_path / "elsewhere", {"x": b"x"})
+    exchanging.push(third)
+    exchanging.add_remote(colleague, "elsewhere", str(tmp_path / "elsewhere"))
+    with pytest.raises(ConflictError, match="began apart"):
+        exchanging.pull(colleague, "elsewhere")
+    assert history(opened(colleague.root)) == before
+    exchanging.push(stranger, "origin")
+    exchanging.push(stranger, "own")
+    exchanging.pull(colleague)
+    assert history(colleague) == history(stranger)
