@@ -115,6 +115,8 @@ osd data = {folder}/osd
 class CephServer:
     """A gateway under way. `url` is its endpoint; it belongs to whoever made it, and `stop` ends what it started."""
 
+    checks_credentials = True
+
     def __init__(self, folder: Path, memory_gib: int = 4) -> None:
         self._folder = folder
         self._children: list[subprocess.Popen[bytes]] = []

@@ -206,7 +206,9 @@ def test_a_store_that_overwrites_never_becomes_the_authority(tmp_path, environme
 
 
 @pytest.mark.parametrize("key", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_wrong_credentials_are_one_sentence(here, monkeypatch, key):
+def test_wrong_credentials_are_one_sentence(here, server, monkeypatch, key):
+    if not server.checks_credentials:
+        pytest.skip("moto takes any credentials; Ceph's gateway does not")
     publish(here, {"a": b"a"})
     monkeypatch.setenv(key, "wrong")
     with pytest.raises(RemoteError, match="refused") as raised:
