@@ -142,3 +142,15 @@ def test_status_says_what_is_not_here(repository, tmp_path):
     assert repository.json("status")["not_here"][0]["files"] == 1
     repository("fetch")
     assert "not here:" not in repository("status").out
+
+
+def test_a_version_revived_after_a_sweep_is_shown_as_gone_until_it_is_added_again(repository, tmp_path):
+    repository("remote", "add", "origin", str(tmp_path / "remote"))
+    repository("push")
+    assert repository.json("show", "m:v0")["is_gone"] is False
+    repository("delete", "m:v0", "--force")
+    repository("push")
+    assert repository.json("gc", "--remote", "origin", "--grace", "0")["packs"] > 0
+    repository("undo", "--force")
+    assert "gone" in repository("show", "m:v0").out
+    assert repository.json("show", "m:v0")["is_gone"] is True

@@ -216,6 +216,9 @@ def _show_version(workspace: Workspace, view: View, member: Member) -> None:
         lines.append(f"  source      {data['source']}")
     lines += [f"  linked in   {name}" for name in data["links"]]
     lines.append(f"  holds       {output.count(held.manifest.count, 'file')}, {output.size(held.manifest.size_bytes)}")
+    data["is_gone"] = view.is_gone(held.manifest.id)
+    if data["is_gone"]:
+        lines.append("  gone        its data was swept from the authority while it was deleted; adding the files again brings it back")
     for said in view.publications(member.version):
         by = f"run {_run_name(workspace, view, said.run)}, {said.who}" if said.run else said.who
         lines.append(f"  published   {output.when(said.when_ms)} by {by}")
