@@ -5,6 +5,16 @@ from pathlib import Path
 import pytest
 
 
+def shared(repository, tmp_path) -> Path:
+    """Pushes to a folder and clones that as `copy`, outside of the workspace; returns the workspace's folder."""
+    work = repository.folder
+    repository("remote", "add", "origin", str(tmp_path / "remote"))
+    repository("push")
+    repository.go(tmp_path)
+    repository("clone", str(tmp_path / "remote"), "copy")
+    return work
+
+
 def test_a_clone_has_names_and_history_and_fetches_data_when_it_is_wanted(repository, tmp_path):
     remote = tmp_path / "remote"
     assert "upstream" in repository("remote", "add", "origin", str(remote)).out
@@ -21,12 +31,7 @@ def test_a_clone_has_names_and_history_and_fetches_data_when_it_is_wanted(reposi
 
 
 def test_numbers_are_provisional_until_pushed_and_renumbering_is_said(repository, tmp_path):
-    remote = tmp_path / "remote"
-    repository("remote", "add", "origin", str(remote))
-    repository("push")
-    work = repository.folder
-    repository.go(tmp_path)
-    repository("clone", str(remote), "copy")
+    work = shared(repository, tmp_path)
     repository.go(tmp_path / "copy")
     repository.write("m.h5", b"theirs")
     assert repository("add", "m.h5").out.startswith("m:v2~ @")
@@ -43,12 +48,7 @@ def test_numbers_are_provisional_until_pushed_and_renumbering_is_said(repository
 
 
 def test_aliases_moved_apart_are_a_conflict_until_someone_decides(repository, tmp_path):
-    remote = tmp_path / "remote"
-    repository("remote", "add", "origin", str(remote))
-    repository("push")
-    work = repository.folder
-    repository.go(tmp_path)
-    repository("clone", str(remote), "copy")
+    work = shared(repository, tmp_path)
     repository.go(tmp_path / "copy")
     repository("alias", "set", "m:v1", "best")
     repository.go(work)
@@ -101,12 +101,7 @@ def test_pull_with_data_brings_it_ahead_of_a_flight(repository, tmp_path):
 
 @pytest.mark.parametrize(("side", "means"), [("--ours", "v1"), ("--theirs", "v0")])
 def test_a_conflict_is_decided_for_one_side_or_the_other(repository, tmp_path, monkeypatch, side, means):
-    remote = tmp_path / "remote"
-    repository("remote", "add", "origin", str(remote))
-    repository("push")
-    work = repository.folder
-    repository.go(tmp_path)
-    repository("clone", str(remote), "copy")
+    work = shared(repository, tmp_path)
     repository.go(work)
     monkeypatch.setenv("MLVC_USER", "Bob <bob@example.org>")
     repository("alias", "set", "m:v0", "best")

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from clones import clone, connected, history, publish
+from clones import clone, history, publish
 
 from mlvc.errors import NotFoundError, RemoteError
 from mlvc.format import pack
 from mlvc.format.ids import digest
 from mlvc.workspace import exchanging
-
-
-@pytest.fixture
-def remote(tmp_path):
-    return tmp_path / "remote"
-
-
-@pytest.fixture
-def origin(tmp_path, remote):
-    made = connected(tmp_path / "origin", remote, {"w.bin": b"one"})
-    exchanging.push(made)
-    return made
 
 
 def grow(path, size):

@@ -6,25 +6,13 @@ import random
 import shutil
 
 import pytest
-from clones import clone, connected, faulty_remote, history, publish, read, workspace
+from clones import clone, faulty_remote, history, publish, read, workspace
 
 from mlvc.errors import ConflictError, RemoteError
 from mlvc.sync import pushing
 from mlvc.workspace import exchanging, proving
 
 BIG = random.Random(3).randbytes(2 << 20)
-
-
-@pytest.fixture
-def remote(tmp_path):
-    return tmp_path / "remote"
-
-
-@pytest.fixture
-def origin(tmp_path, remote):
-    made = connected(tmp_path / "origin", remote, {"w.bin": b"one"}, ["prod"])
-    exchanging.push(made)
-    return made
 
 
 def inbox(store):

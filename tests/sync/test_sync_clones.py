@@ -33,18 +33,6 @@ from mlvc.workspace import contents, exchanging, proving
 BIG = random.Random(2).randbytes(3 << 20)
 
 
-@pytest.fixture
-def remote(tmp_path) -> Path:
-    return tmp_path / "remote"
-
-
-@pytest.fixture
-def origin(tmp_path, remote):
-    made = connected(tmp_path / "origin", remote, {"w.bin": b"one"}, ["prod"])
-    exchanging.push(made)
-    return made
-
-
 def test_the_first_push_hands_over_and_numbers_stay_then_later_ones_are_provisional(tmp_path, remote):
     here = connected(tmp_path / "a", remote, {"w": b"1"})
     assert list(history(here)) == ["v0"]

@@ -13,18 +13,6 @@ from mlvc.errors import ConflictError, UnsupportedError
 from mlvc.workspace import exchanging, proving
 
 
-@pytest.fixture
-def remote(tmp_path):
-    return tmp_path / "remote"
-
-
-@pytest.fixture
-def origin(tmp_path, remote):
-    made = connected(tmp_path / "origin", remote, {"w.bin": b"one"}, ["prod"])
-    exchanging.push(made)
-    return made
-
-
 def commands(where):
     return sorted(t.id for t in where.repository.view().transactions())
 

@@ -17,11 +17,6 @@ BIG = random.Random(3).randbytes(2 << 20)
 
 
 @pytest.fixture
-def remote(tmp_path):
-    return tmp_path / "remote"
-
-
-@pytest.fixture
 def origin(tmp_path, remote):
     made = connected(tmp_path / "origin", remote, {"w.bin": BIG})
     publish(made, {"w.bin": b"two"})

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from clones import connected, publish, reopened, workspace
 
 from mlvc.errors import InvalidNameError, NotFoundError, UnsupportedError, UsageError
 from mlvc.workspace import exchanging
-
-
-@pytest.fixture
-def remote(tmp_path) -> Path:
-    return tmp_path / "remote"
-
-
-@pytest.fixture
-def origin(tmp_path, remote):
-    made = connected(tmp_path / "origin", remote, {"w.bin": b"one"}, ["prod"])
-    exchanging.push(made)
-    return made
 
 
 def test_adding_a_remote_says_what_is_there(tmp_path, origin, remote, monkeypatch):

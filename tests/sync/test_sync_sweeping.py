@@ -20,11 +20,6 @@ AT_ONCE = -10
 
 
 @pytest.fixture
-def remote(tmp_path):
-    return tmp_path / "remote"
-
-
-@pytest.fixture
 def origin(tmp_path, remote):
     """Two versions at the remote, the first of them deleted."""
     made = connected(tmp_path / "origin", remote, {"w.bin": ONE})
