@@ -39,7 +39,7 @@ def can_ask() -> bool:
 def ask(question: str) -> None:
     """Returns once the user agreed; UsageError when nobody is there to be asked, click.Abort when the answer was no."""
     if not can_ask():
-        raise UsageError(f"this asks first: {question}", hint="'--yes' agrees beforehand")
+        raise UsageError(f"nobody is here to answer: {question}", hint="'--yes' agrees beforehand")
     click.confirm(question, abort=True, err=True)
 
 

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from mlvc import atomic_file
+from mlvc.backend.interface import Backend
 from mlvc.derived_database import on_network_file_system
 from mlvc.errors import DamageError, UnsupportedError
 from mlvc.format.ids import VersionId
 from mlvc.format.pack import PackName
 from mlvc.maintenance import fresh_view, liveness
+from mlvc.objects.pack_index import PackIndexCache
+from mlvc.objects.store import Wanted
 from mlvc.repository.repository import Repository
 
 DEFAULT_GRACE_S = 14 * 24 * 3600
@@ -61,16 +64,33 @@ def plan(repository: Repository, kept: Iterable[VersionId], grace_s: float) -> G
             f"{len(broken)} manifests or recipes of living versions cannot be read, so nothing may be dropped",
             hint="'mlvc fsck --repair' heals them from a remote",
         )
-    drop, dead, keep = [], 0, 0
-    for name in repository.objects.index.packs():
-        slots = list(repository.objects.index.slots(name))
+    drop, keep, dead = parted(repository.objects.index, repository.backend, wanted)
+    return GcPlan(tuple(drop), keep, dead, tuple(_leftovers(repository)))
+
+
+def parted(
+    index: PackIndexCache, backend: Backend, wanted: set[Wanted], may_go: Callable[[PackName], bool] = lambda _: True
+) -> tuple[list[tuple[PackName, int]], int, int]:
+    """Parts a store's packs into those of which nothing is wanted, and the others.
+
+    Args:
+        index, backend: of the store.
+        wanted: pieces that must stay decodable, bases included.
+        may_go: whether a pack of which nothing is wanted may be dropped.
+
+    Returns:
+        (pack, size in bytes) of those to drop; how many stay; the stored bytes of dead content in these.
+    """
+    drop, keep, dead = [], 0, 0
+    for name in index.packs():
+        slots = list(index.slots(name))
         live = [slot for slot in slots if (slot.id, slot.code) in wanted]
-        if live:
+        if live or not may_go(name):
             keep += 1
             dead += sum(s.stored_size for s in slots) - sum(s.stored_size for s in live)
         else:
-            drop.append((name, repository.backend.size(name.key) or 0))
-    return GcPlan(tuple(drop), keep, dead, tuple(_leftovers(repository)))
+            drop.append((name, backend.size(name.key) or 0))
+    return drop, keep, dead
 
 
 def collect(

@@ -23,7 +23,7 @@ from mlvc.format.transaction import Need
 from mlvc.journal.entries import Journal
 from mlvc.journal.pending import PendingFolder
 from mlvc.maintenance import fresh_view, liveness
-from mlvc.maintenance.collecting import GcPlan
+from mlvc.maintenance.collecting import GcPlan, parted
 from mlvc.objects.pack_index import PackIndexCache
 from mlvc.objects.store import Wanted
 from mlvc.repository import append
@@ -139,16 +139,8 @@ def _mark(
             hint="'mlvc fsck --repair' heals them",
         )
     wanted = index.with_bases(direct)
-    drop: list[tuple[PackName, int]] = []
-    dead = keep = 0
-    for name in index.packs():
-        slots = list(index.slots(name))
-        live = [slot for slot in slots if (slot.id, slot.code) in wanted]
-        if live or not _is_older(shared.backend, name, since):
-            keep += 1
-            dead += sum(s.stored_size for s in slots) - sum(s.stored_size for s in live)
-        elif len(drop) < _MOST_DROPS:
-            drop.append((name, shared.backend.size(name.key) or 0))
+    drop, keep, dead = parted(index, shared.backend, wanted, lambda name: _is_older(shared.backend, name, since))
+    del drop[_MOST_DROPS:]
     gone = _gone(repository, index, fresh, set(needs), {name for name, _ in drop}) if drop else ()
     return _Marked(GcPlan(tuple(drop), keep, dead, ()), gone)
 

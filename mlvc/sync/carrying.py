@@ -38,12 +38,14 @@ class Left(Struct, frozen=True):
         left: pending transactions that lie in its inbox now.
         packs, size_bytes: sent.
         lacking: artifacts and files of the history that it has no data of, because it is not here.
+        waiting: pending transactions that stay here until what they need is within reach.
     """
 
     left: int
     packs: int
     size_bytes: int
     lacking: int
+    waiting: int
 
 
 def leave(repository: Repository, remote: Remote, history: list[Envelope], progress: Progress = SILENT) -> Left:
@@ -55,7 +57,7 @@ def leave(repository: Repository, remote: Remote, history: list[Envelope], progr
         ConflictError: the carrier holds another history.
     """
     pending = repository.pending.in_order()
-    ready, wanted, _ = sending.gather(repository, remote, pending)
+    ready, wanted, waiting = sending.gather(repository, remote, pending)
     ours, lacking = sending.here_of(repository, history)
     sent = sending.send(repository, remote, sending.together([*wanted, ours]), progress)
     copy_history(repository, remote)
@@ -67,7 +69,7 @@ def leave(repository: Repository, remote: Remote, history: list[Envelope], progr
     for identifier in there:
         if repository.cached_view.entry_of(identifier) is not None:  # the entries that hold it are there by now
             inbox.remove(identifier)
-    return Left(len(ready), sent.packs, sent.size_bytes, lacking)
+    return Left(len(ready), sent.packs, sent.size_bytes, lacking, waiting)
 
 
 def copy_history(repository: Repository, remote: Remote) -> None:

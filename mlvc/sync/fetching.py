@@ -89,14 +89,15 @@ def _places(store: ObjectStore, remote: Remote, wanted: list[Wanted]) -> dict[Wa
             remote.learn(unknown)
         elif step == _LISTED and unknown:
             remote.index.refresh()
-        waiting, missing = unknown, []
+        waiting = unknown
+        missing: dict[Wanted, None] = {}
         while waiting:
             found = _found(remote, waiting)
             places.update(found)
-            missing += [item for item in waiting if item not in found]
+            missing.update((item, None) for item in waiting if item not in found)
             bases = {(place.slot.base, CHUNK_CODE) for place in found.values() if place.slot.base is not None}
             waiting = store.missing([base for base in bases if base not in places and base not in missing])
-        unknown = missing
+        unknown = list(missing)
     return places
 
 

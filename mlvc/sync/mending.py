@@ -13,7 +13,7 @@ from mlvc.objects.store import Wanted
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.repository import Repository
 from mlvc.sync import carrying, sending
-from mlvc.sync.remote import Remote
+from mlvc.sync.remote import Remote, leads
 
 
 class Lost(Struct, frozen=True):
@@ -33,15 +33,14 @@ def find_lost(repository: Repository, remote: Remote) -> Lost:
 
     Reads the footers of the remote's packs, not what is in them: a piece counts as lost when none has it, or a read found it damaged.
     """
-    standing, journal = repository.refresh(), repository.journal()
-    record = remote.record()
-    if record is None or journal is None or standing.authority is None or standing.authority[0] != record.id:
+    journal = repository.journal()
+    if journal is None or not leads(repository, remote):
         return Lost()
     there = Journal(remote.backend, journal.id).numbers()
     entries = tuple(number for number in sorted(journal.numbers()) if number not in there)
     envelopes = [envelope for _, entry, _ in journal.whole() for envelope in entry.envelopes]
     remote.index.refresh(force=True)
-    remote.index.leave_out(repository.view().swept(record.id))
+    remote.index.leave_out(repository.view().swept(remote.require_record().id))
     return Lost(entries, tuple(remote.index.unknown(_needed_here(repository, envelopes))))
 
 

@@ -15,7 +15,7 @@ from mlvc.repository.append import Tail
 from mlvc.repository.repository import Repository
 from mlvc.sync import bundling, carrying, joining, renumbering
 from mlvc.sync.joining import copy_meta
-from mlvc.sync.remote import Remote
+from mlvc.sync.remote import Remote, leads
 from mlvc.sync.renumbering import Renumbered
 
 
@@ -64,7 +64,8 @@ def _pull(repository: Repository, remote: Remote, progress: Progress) -> Pulled:
     known = repository.refresh().journal
     tail = Tail(0, journal_entry.NO_PREDECESSOR) if known is None else local_tail(repository, known)
     last = None
-    if known is not None and tail.number and _leads(repository, remote):
+    remote.require_record()
+    if known is not None and tail.number and leads(repository, remote):
         last = remote.entry_of(known, tail.number)  # who leads a journal ends it, before another is in force there
     theirs = remote.journal()
     if theirs is not None and theirs.id != known and joining.is_behind(repository, theirs):
@@ -74,7 +75,7 @@ def _pull(repository: Repository, remote: Remote, progress: Progress) -> Pulled:
     is_current = theirs is None or (
         last is not None and journal_entry.entry_hash(last) == tail.hash and theirs.read_bytes(tail.number + 1) is None
     )
-    if is_current and _leads(repository, remote):
+    if is_current and leads(repository, remote):
         return NOTHING
     before = renumbering.provisional(repository)
     count = transactions = carried = 0
@@ -87,17 +88,11 @@ def _pull(repository: Repository, remote: Remote, progress: Progress) -> Pulled:
                 if known != theirs.id:
                     joining.copy_lineage(repository, theirs)
             count, transactions = _copy_entries(repository, theirs, remote, progress)
-        if not _leads(repository, remote):
+        if not leads(repository, remote):
             carried = carrying.take_inbox(repository, remote, progress)
     repository.take_in_inbox()
     repository.refresh()
     return Pulled(count, transactions, renumbering.changed(repository, before), carried)
-
-
-def _leads(repository: Repository, remote: Remote) -> bool:
-    """Tells whether a remote is the authority of the history that is here: then nobody leaves anything in its inbox."""
-    authority = repository.refresh().authority
-    return authority is not None and authority[0] == remote.require_record().id
 
 
 def _copy_entries(repository: Repository, theirs: Journal, remote: Remote, progress: Progress) -> tuple[int, int]:

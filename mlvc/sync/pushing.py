@@ -25,7 +25,7 @@ from mlvc.repository.repository import Repository
 from mlvc.repository.store_record import StoreRecord
 from mlvc.sync import bundling, carrying, joining, locating, pulling, sending
 from mlvc.sync.pulling import NOTHING, Pulled, local_tail
-from mlvc.sync.remote import Remote
+from mlvc.sync.remote import Remote, leads
 
 
 class PushPlan(Struct, frozen=True):
@@ -65,10 +65,8 @@ def plan(repository: Repository, remote: Remote) -> PushPlan:
     standing = repository.refresh()
     record = remote.record()
     theirs = remote.journal() if record is not None else None
-    hands_over = theirs is None and _may_begin(repository, remote, standing, record) and standing.journal is not None
-    is_carrier = theirs is not None and standing.authority is not None and record is not None and standing.authority[0] != record.id
-    whole = hands_over or is_carrier or theirs is None
-    envelopes = [*(history(repository) if whole else ()), *repository.pending.in_order()]
+    hands_over = theirs is None and _may_begin(repository, remote, standing) and standing.journal is not None
+    envelopes = [*(() if theirs is not None and leads(repository, remote) else history(repository)), *repository.pending.in_order()]
     there = {name for key, _ in remote.backend.keys("packs/") if (name := PackName.from_key(key))}
     wanted, _ = sending.here_of(repository, envelopes)
     packs = tuple(name for name in sending.packs_of(repository, wanted) if name not in there)
@@ -95,7 +93,7 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         record = remote.record() or store_record.create(remote.backend)
         has_ours = _has_what_is_here(repository, remote)
         begun = Pushed()
-        if remote.journal() is None and _may_begin(repository, remote, standing, record):
+        if remote.journal() is None and _may_begin(repository, remote, standing):
             if carrying.take_inbox(repository, remote, progress):  # left there while it was nobody's authority
                 repository.take_in_inbox()
             with remote.beginning():
@@ -105,15 +103,14 @@ def push(repository: Repository, remote: Remote, progress: Progress = SILENT) ->
         pulled = NOTHING
         if theirs is not None:
             pulled = pulling.pull(repository, remote)
-            standing = repository.refresh()
-            check_understood(standing.stopped)
-            if standing.authority is not None and standing.authority[0] == record.id:
+            check_understood(repository.refresh().stopped)
+            if leads(repository, remote):
                 if not has_ours:
                     carrying.copy_history(repository, remote)
                 return _together(begun, _append_pending(repository, remote, theirs, pulled, progress))
         carried = carrying.leave(repository, remote, history(repository), progress)
         joining.end_what_was_taken_over(repository, remote)
-        return Pushed(0, carried.packs, carried.size_bytes, left=carried.left, lacking=carried.lacking, pulled=pulled)
+        return Pushed(0, carried.packs, carried.size_bytes, left=carried.left, lacking=carried.lacking, waiting=carried.waiting, pulled=pulled)
 
 
 def _together(begun: Pushed, done: Pushed) -> Pushed:
@@ -126,11 +123,11 @@ def _together(begun: Pushed, done: Pushed) -> Pushed:
     )
 
 
-def _may_begin(repository: Repository, remote: Remote, standing: Standing, record: StoreRecord | None) -> bool:
+def _may_begin(repository: Repository, remote: Remote, standing: Standing) -> bool:
     """Tells whether a push may make an empty remote the authority, or finish a handover to it that was cut off."""
-    if standing.authority is not None and record is not None and standing.authority[0] == record.id:
-        return True
-    return remote.may_lead and (standing.authority is None or repository.is_authority(standing))
+    return leads(repository, remote) or (
+        remote.may_lead and (standing.authority is None or repository.is_authority(standing))
+    )
 
 
 def _begin(repository: Repository, remote: Remote, record: StoreRecord, progress: Progress) -> Pushed:
@@ -213,11 +210,11 @@ def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, prog
 
 def _has_what_is_here(repository: Repository, remote: Remote) -> bool:
     """Tells whether the authority's journal reaches at least as far as this repository's, by asking for one entry."""
-    standing = repository.refresh()
-    if standing.journal is None or standing.authority is None or standing.authority[0] != remote.require_record().id:
+    journal = repository.refresh().journal
+    if journal is None or not leads(repository, remote):
         return False
-    tail = local_tail(repository, standing.journal)
-    return bool(tail.number) and remote.entry_of(standing.journal, tail.number) is not None
+    tail = local_tail(repository, journal)
+    return bool(tail.number) and remote.entry_of(journal, tail.number) is not None
 
 
 def history(repository: Repository) -> list[Envelope]:

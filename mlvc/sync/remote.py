@@ -18,6 +18,7 @@ from mlvc.objects.store import Wanted
 from mlvc.pacing import UNLIMITED, Pace
 from mlvc.repository import store_record
 from mlvc.repository.locks import StoreLocks
+from mlvc.repository.repository import Repository
 from mlvc.repository.store_record import StoreRecord
 from mlvc.sync.locating import Locators
 
@@ -144,6 +145,12 @@ class Remote:
             self._index.close()
         if isinstance(self.backend, PipedBackend):
             self.backend.close()
+
+
+def leads(repository: Repository, remote: Remote) -> bool:
+    """Tells whether a remote is the authority of the history that is here; False where nothing says who is, or no store is there."""
+    authority, record = repository.refresh().authority, remote.record()
+    return authority is not None and record is not None and authority[0] == record.id
 
 
 def store_locks(backend: LocalBackend) -> dict[str, Callable[[], AbstractContextManager[None]]]:

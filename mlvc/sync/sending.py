@@ -153,7 +153,7 @@ def _within_reach(repository: Repository, remote: Remote, needs: Needs, need: Ne
         remote.learn(missing)
     if missing and remote.index.unknown(missing):
         remote.index.refresh()
-    if all(remote.index.find(*item) for item in missing):
+    if not remote.index.unknown(missing):
         return found
     return {} if needs.may_be_gone(need) else None
 
@@ -215,18 +215,18 @@ def send(
     swept = repository.view().swept(remote.require_record().id)
     remote.index.leave_out(swept)
     chosen: dict[PackName, set[Wanted]] = {}
-    waiting = list(reversed(wanted))
+    waiting = list(reversed(remote.index.unknown(wanted)))
     seen: set[Wanted] = set()
     while waiting:
         item = waiting.pop()
-        if item in seen or remote.index.find(*item):
+        if item in seen:
             continue
         seen.add(item)
         place = repository.objects.is_here(*item)
         if place is None:
             raise NotFoundError(f"a piece that is to be pushed is neither here nor at '{remote.name}': {item[0].hex()[:12]}")
         chosen.setdefault(place.pack, set()).add(item)
-        if place.slot.base is not None:
+        if place.slot.base is not None and not remote.index.find(place.slot.base, CHUNK_CODE):
             waiting.append((place.slot.base, CHUNK_CODE))
     sizes = {name: repository.backend.size(name.key) or 0 for name in chosen}
     progress.start(f"push to {remote.name}", sum(sizes.values()))
@@ -245,7 +245,7 @@ def send(
             new.add(composed.name)
             progress.advance(sum(sizes[name] for name in group))
             packs, size = packs + 1, size + sum(slot.stored_size for slot in composed.slots)
-    lacking = [item for item in wanted if not remote.index.find(*item)]
+    lacking = remote.index.unknown(wanted)
     if lacking:
         raise RemoteError(f"{len(lacking):,} pieces did not arrive at the remote '{remote.name}'", hint="push again")
     return Sent(packs, size, frozenset(new))

@@ -15,6 +15,7 @@ from mlvc.maintenance.repacking import RepackPlan
 from mlvc.objects.store import Wanted
 from mlvc.repository import store_record
 from mlvc.sync import pulling
+from mlvc.sync.remote import leads
 from mlvc.workspace import contents, exchanging, locating, pinning, remotes
 from mlvc.workspace.workspace import Workspace
 
@@ -54,9 +55,11 @@ def gc_remote(workspace: Workspace, name: str, *, grace_s: float, dry_run: bool)
     with remotes.opened(workspace, name) as remote:
         pulling.pull(repository, remote)
         record, authority = remote.require_record(), repository.refresh().authority
-        if authority is None or authority[0] != record.id:
+        if not leads(repository, remote):
+            where = (authority[1] if authority is not None else "") or "another repository"
             raise UnsupportedError(
-                f"the remote '{name}' is a carrier: what may go is decided where entries are taken", hint="sweep the authority instead"
+                f"the remote '{name}' is a carrier: what may go is decided by the store that takes new entries",
+                hint=f"that is {where}; a carrier's folder or bucket may be emptied, and pushed to again",
             )
         if dry_run:
             return sweeping.plan(repository, remote, record.id, pinning.kept_versions(workspace), grace_s)

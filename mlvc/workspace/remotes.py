@@ -47,12 +47,20 @@ class RemoteLine(Struct, frozen=True):
     name: str
     url: str
     is_upstream: bool
+    is_carrier: bool
+
+    @property
+    def roles(self) -> list[str]:
+        """What it is to this workspace, in words."""
+        return [word for word, is_so in (("upstream", self.is_upstream), ("carrier", self.is_carrier)) if is_so]
 
 
 def remotes(workspace: Workspace) -> list[RemoteLine]:
     """Returns the remotes in the order of `mlvc.toml`."""
     settings = workspace.settings
-    return [RemoteLine(name, remote.url, name == settings.upstream) for name, remote in settings.remotes.items()]
+    return [
+        RemoteLine(name, remote.url, name == settings.upstream, remote.is_carrier) for name, remote in settings.remotes.items()
+    ]
 
 
 def remove_remote(workspace: Workspace, name: str) -> None:

@@ -155,7 +155,7 @@ def remote_takeover(name: str | None, here: bool, yes: bool) -> None:
     workspace = context.workspace()
     if not yes:
         where = f"'{name}'" if name else "this repository"
-        output.ask(f"what only the present authority has confirmed, and is not here, is left out until it is joined; let {where} take over?")
+        output.ask(f"let {where} take new entries from now on? What the present authority has, and is not here, is left out until it is joined")
     where = exchanging.take_over(workspace, name)
     output.result({"authority": where}, f"{where} takes new entries from now on")
 
@@ -166,8 +166,8 @@ def remote_ls() -> None:
     from mlvc.workspace import exchanging
 
     found = exchanging.remotes(context.workspace())
-    rows = [(r.name, r.url, "upstream" if r.is_upstream else "") for r in found]
-    data = [{"name": r.name, "url": r.url, "is_upstream": r.is_upstream} for r in found]
+    rows = [(r.name, r.url, ", ".join(r.roles)) for r in found]
+    data = [{"name": r.name, "url": r.url, "is_upstream": r.is_upstream, "is_carrier": r.is_carrier} for r in found]
     output.result(data, output.table(rows, ("NAME", "URL", "")))
 
 
