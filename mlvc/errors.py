@@ -7,6 +7,7 @@
     │   ├── UnsupportedError              known elsewhere, not here
     │   └── InvalidNameError              a name or path breaks the rules (also a ValueError)
     ├── CommError                         what W&B scripts catch when something asked for is not had
+    │   ├── AuthenticationError           never raised
     │   ├── ConflictError        exit 3   two answers, and only a person can choose
     │   ├── NotFoundError        exit 4   (also a LookupError)
     │   └── RemoteError          exit 5   the other side failed or refused
@@ -58,6 +59,10 @@ class InvalidNameError(UsageError, ValueError):
 
 class CommError(Error):
     """What was asked for could not be had; W&B's name for it."""
+
+
+class AuthenticationError(CommError):
+    """Nobody has to log in here, so it is never raised; W&B's scripts catch it."""
 
 
 class ConflictError(CommError):

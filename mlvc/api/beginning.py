@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import signal
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any
 
-from mlvc.api import notices
+from mlvc.api import ending, notices, run_settings
 from mlvc.api.disabled_run import DisabledRun
 from mlvc.api.mappings import as_mapping
+from mlvc.api.run_settings import Settings
 from mlvc.api.tracked_run import Run
-from mlvc.errors import NotFoundError, UsageError
-from mlvc.format import names, values
-from mlvc.runs import events
-from mlvc.workspace import opening, run_recording
+from mlvc.errors import Error, NotFoundError, UsageError
+from mlvc.format import names
+from mlvc.format.ids import RunId
+from mlvc.workspace import auto_resume, opening, resolving, run_recording
 from mlvc.workspace.workspace import Workspace
 
 _MODES = ("online", "offline", "disabled", "shared", None)
+_RETURN, _FINISH, _NEW = "return_previous", "finish_previous", "create_new"
+_REINIT: dict[Any, str] = {True: _FINISH, False: _RETURN, _RETURN: _RETURN, _FINISH: _FINISH, _NEW: _NEW}
+_AUTO = "auto"
+_DEFAULTS_FILE = "config-defaults.yaml"
+
 _current: Run | DisabledRun | None = None
-_hooks_installed = False
-_owner_pid = 0
+_for_all = Settings()
 
 JOINED_VARIABLE = "MLVC_JOINED_RUN"
 """Set by `mlvc run`: the label of the run that a Python `init` inside joins, and does not seal."""
@@ -36,8 +38,43 @@ def current() -> Any:
     return _current
 
 
+class BeforeInit:
+    """What `mlvc.log`, `mlvc.config` and the like are while no run is active: using them says what to call first."""
+
+    def __init__(self, name: str) -> None:
+        object.__setattr__(self, "_name", name)
+
+    def _fail(self, what: str) -> Any:
+        raise UsageError(f"You must call wandb.init() before wandb.{what}", hint="call mlvc.init() first")
+
+    def __call__(self, *_: Any, **__: Any) -> Any:  # noqa: D102
+        return self._fail(f"{self._name}()")
+
+    def __getattr__(self, key: str) -> Any:
+        if key.startswith("__"):
+            raise AttributeError(key)
+        return self._fail(f"{self._name}.{key}")
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self._fail(f"{self._name}.{key}")
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._fail(f"{self._name}[{key!r}]")
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._fail(f"{self._name}[{key!r}]")
+
+    def __repr__(self) -> str:
+        return f"<mlvc.{self._name} before init>"
+
+
+def of_current(name: str) -> Any:
+    """Returns an attribute of the active run, or what stands for it while there is none."""
+    return BeforeInit(name) if _current is None else getattr(_current, name)
+
+
 def require() -> Any:
-    """Returns the active run; Error with W&B's words when there is none."""
+    """Returns the active run; UsageError with W&B's words when there is none."""
     if _current is None:
         raise UsageError("You must call wandb.init() before this: there is no active run", hint="call mlvc.init() first")
     return _current
@@ -46,8 +83,15 @@ def require() -> Any:
 def forget(run: Run | DisabledRun) -> None:
     """Makes a finished run no longer the active one."""
     global _current
+    ending.let_go(run)
     if _current is run:
         _current = None
+
+
+def setup(settings: Settings | Mapping[str, Any] | None = None) -> Settings:
+    """Sets what every later `init` of this process begins with; returns all of it."""
+    _for_all.update(settings)
+    return _for_all
 
 
 def init(
@@ -59,104 +103,180 @@ def init(
     notes: str | None = None,
     tags: Sequence[str] | None = None,
     config: Any = None,
+    config_exclude_keys: Sequence[str] | None = None,
+    config_include_keys: Sequence[str] | None = None,
     allow_val_change: bool | None = None,
     group: str | None = None,
     job_type: str | None = None,
     mode: str | None = None,
-    resume: bool | str | None = None,
+    force: bool | None = None,
     reinit: bool | str | None = None,
+    resume: bool | str | None = None,
+    resume_from: str | None = None,
+    fork_from: str | None = None,
+    save_code: bool | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
     **ignored: Any,
 ) -> Run:
     """Begins a run in the repository of the current folder; outside of any, makes one and says so.
 
+    What is not given is taken from `settings`, then from `MLVC_*` variables, then from `WANDB_*`.
+
     Args:
         entity: recorded, separates nothing.
         project: default: the repository's.
-        dir: accepted; files of runs stay beside the store.
+        dir: where the files of the run go, in a folder `mlvc`; default: beside the store. The repository stays where it is.
         id: to resume a run, or for the ranks of one job to share one.
-        name, notes, tags, group, job_type: recorded.
-        config: dictionary, namespace, or path of a YAML or JSON file.
+        name, notes, group, job_type: recorded.
+        tags: of the run.
+        config: dictionary, namespace, or path of a YAML or JSON file; over the keys of `config-defaults.yaml`, where there is one.
+        config_exclude_keys, config_include_keys: keys of it to leave out, or the only ones to take.
         allow_val_change: whether config keys may change once set.
         mode: online and offline mean the same; disabled records nothing.
-        resume: allow, must or never (True: allow).
-        reinit: what to do about an active run: `return_previous` (scripts' default), `finish_previous` (notebooks').
+        force: of W&B; nobody has to log in here.
+        reinit: what to do about an active run: `return_previous` (scripts' default), `finish_previous` (notebooks'), `create_new`.
+        resume: allow, must, never, or auto (the run that was not ended well in this folder). True means auto.
+        resume_from: not supported.
+        fork_from: `id?_step=N`: begins with that run's config, and its history up to step N.
+        save_code: log the main script's folder as `log_code` does.
+        settings: `Settings`, or a dictionary of such.
         ignored: W&B's other settings, accepted.
 
     Raises:
         UsageError: an argument is wrong, or `resume` is not met.
     """
     global _current
-    mode = mode or notices.variable("MODE")
-    if mode not in _MODES:
-        raise UsageError(f"mode is one of online, offline, disabled, found {mode!r}")
-    given = {values_key(k): v for k, v in as_mapping(config).items()}
-    if _current is not None and _owner_pid == os.getpid():
-        if reinit in (True, "finish_previous") or (reinit is None and _in_notebook()):
+    asked = {
+        "entity": entity, "project": project, "root_dir": None if dir is None else os.fspath(dir), "run_id": id, "run_name": name,
+        "run_notes": notes, "run_tags": tags, "run_group": group, "run_job_type": job_type, "mode": mode, "reinit": reinit,
+        "resume": resume, "resume_from": resume_from, "fork_from": fork_from, "save_code": save_code, "allow_val_change": allow_val_change,
+    }  # fmt: skip
+    said = run_settings.merged(_for_all, settings, asked)
+    if said.mode not in _MODES:
+        raise UsageError(f"mode is one of online, offline, disabled, found {said.mode!r}")
+    given = _config(config, config_exclude_keys, config_include_keys)
+    if _current is not None and ending.is_ours():
+        wanted = _reinit(said.reinit)
+        if wanted == _FINISH:
             _current.finish()
-        elif reinit != "create_new":
+        elif wanted == _RETURN:
             notices.say(f"the run {_current.name} is active already; init returns it. Finish it first for a new one")
             return _current  # type: ignore[return-value]
-    if mode == "disabled":
-        _current = DisabledRun(given)
+    if said.mode == "disabled":
+        _current = DisabledRun(given, said)
         return _current  # type: ignore[return-value]
-    run = _begin(entity, project, id, name, notes, tags, given, group, job_type, resume, allow=bool(allow_val_change))
-    _current = run
-    _install_hooks()
-    notices.say(f"run {run.name} ({run.id}) in project {run.project}; store {run._workspace.repository.path}")
+    run = _begin(given, said)
+    if _current is None or not ending.is_ours():
+        _current = run
+    ending.watch_over(run, is_notebook=_in_notebook())
+    if not said.silent and not said.quiet:
+        notices.say(f"run {run.name} ({run.id}) in project {run.project}; store {run._workspace.repository.path}")
+    if ignored.get("sync_tensorboard"):
+        notices.say("warning: sync_tensorboard is not supported; log to the run itself")
+    if said.save_code:
+        run.log_code(os.path.dirname(os.path.abspath(sys.argv[0] or ".")))
     return run
 
 
-def values_key(key: Any) -> str:
-    """Returns a config key as it is stored: text without dashes."""
-    return str(key).replace("-", "")
+def _reinit(given: Any) -> str:
+    if given is None or given == "default":
+        return _FINISH if _in_notebook() else _RETURN
+    if given not in _REINIT:
+        raise UsageError(f"reinit is one of {_RETURN}, {_FINISH}, {_NEW}, found {given!r}")
+    return _REINIT[given]
 
 
-def _begin(
-    entity: str | None,
-    project: str | None,
-    label: str | None,
-    name: str | None,
-    notes: str | None,
-    tags: Sequence[str] | None,
-    config: dict[str, Any],
-    group: str | None,
-    job_type: str | None,
-    resume: bool | str | None,
-    *,
-    allow: bool,
-) -> Run:
-    workspace = open_or_make(project)
+def _config(given: Any, left_out: Sequence[str] | None, only: Sequence[str] | None) -> dict[str, Any]:
+    if left_out and only:
+        raise UsageError("Expected at most only one of config_exclude_keys or config_include_keys")
+    defaults = as_mapping(_DEFAULTS_FILE) if os.path.isfile(_DEFAULTS_FILE) else {}
+    chosen = {
+        key: value
+        for key, value in as_mapping(given).items()
+        if (not only or key in only) and (not left_out or key not in left_out)
+    }
+    return {str(key).replace("-", ""): value for key, value in {**defaults, **chosen}.items()}
+
+
+def _begin(config: dict[str, Any], said: Settings) -> Run:
+    workspace = open_or_make(said.project)
     joined = os.environ.get(JOINED_VARIABLE)
-    text_tags = notices.variable("TAGS")
-    workspace.run_project = project or workspace.project
+    project = said.project or workspace.project
+    workspace.run_project = project
+    label = joined or said.run_id
+    if said.resume_from:
+        raise UsageError("resume_from would forget history that was recorded", hint="fork_from begins a new run at that step")
+    resume = None if joined else _resume(said.resume)
+    automatic = resume == _AUTO
+    if automatic:
+        resume = run_recording.ALLOW
+        label = label or auto_resume.unfinished(workspace, project)
+    folder = _files_folder(said.root_dir, label)
     active = run_recording.begin(
         workspace,
-        project=project or workspace.project,
-        label=joined or label or notices.variable("RUN_ID"),
-        name=name or (None if joined else notices.variable("NAME")),
-        resume=None if joined else _resume(resume or notices.variable("RESUME")),
-        facts={
-            "entity": entity or notices.variable("ENTITY"),
-            "notes": notes or notices.variable("NOTES"),
-            "group": group or notices.variable("RUN_GROUP"),
-            "job_type": job_type or notices.variable("JOB_TYPE"),
-        },
-        config=values.spelled_out(config),
-        tags=[names.check_tag(t) for t in (tags if tags is not None else text_tags.split(",") if text_tags else ())],
+        project=project,
+        label=label,
+        name=None if joined else said.run_name,
+        resume=resume,
+        facts={"entity": said.entity, "notes": said.run_notes, "group": said.run_group, "job_type": said.run_job_type},
+        tags=[names.check_tag(t) for t in said.run_tags or ()],
+        files=folder,
+        fork=_fork(workspace, project, said.fork_from) if said.fork_from else None,
     )
     if joined:
         active.seals = False
-    return Run(workspace, active, allow_val_change=allow or _in_notebook())
+    run = Run(workspace, active, said, allow_val_change=bool(said.allow_val_change) or _in_notebook())
+    if automatic:
+        auto_resume.remember(workspace, project, run.id)
+        run._ends_well = lambda: auto_resume.forget(workspace, project)
+    if config:
+        try:
+            run.config.update(config, allow_val_change=True)
+        except Error:
+            raise
+        except (TypeError, ValueError):
+            active.finish(1)
+            raise
+    _look_on(run, said, is_joined=bool(joined))
+    return run
+
+
+def _files_folder(root: str | None, label: str | None) -> str:
+    if not root:
+        return ""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d_%H%M%S")
+    return str(Path(root).absolute() / "mlvc" / f"run-{stamp}-{label or os.urandom(4).hex()}" / "files")
+
+
+def _look_on(run: Run, said: Settings, *, is_joined: bool) -> None:
+    """Begins to keep what is printed and what the machine does; a run that `mlvc run` leads has the first already."""
+    if not is_joined and said.get("console", "auto") != "off":
+        from mlvc.api.console import ConsoleCapture
+
+        run._on_finish(ConsoleCapture(run._active.console_path).stop)
+    if not said.x_disable_stats:
+        from mlvc.runs import system_metrics
+
+        interval_s = float(said.get("x_stats_sampling_interval", system_metrics.INTERVAL_S))
+        run._on_finish(system_metrics.Sampler(run._active.log_system, interval_s).stop)
+
+
+def _fork(workspace: Workspace, project: str, text: str) -> tuple[RunId, int]:
+    label, question, step = text.partition("?_step=")
+    if not question or not step.isdecimal():
+        raise UsageError(f"fork_from is written as id?_step=N, found {text!r}")
+    with workspace.repository.reading() as view:
+        return resolving.run(workspace, view, label if "/" in label else f"{project}/{label}"), int(step)
 
 
 def _resume(given: bool | str | None) -> str | None:
-    if given is None or given is False:
+    if given is None or given is False or (isinstance(given, str) and given.lower() in run_settings.OFF):
         return None
-    if given is True or given == "auto":
-        return run_recording.ALLOW
+    if given is True or (isinstance(given, str) and given.lower() in (_AUTO, "1", "true")):
+        return _AUTO
     if given in (run_recording.ALLOW, run_recording.MUST, run_recording.NEVER):
         return str(given)
-    raise UsageError(f"resume is one of allow, must, never, found {given!r}")
+    raise UsageError(f"resume is one of allow, must, never, auto, found {given!r}")
 
 
 def open_or_make(project: str | None = None) -> Workspace:
@@ -178,51 +298,3 @@ def _in_notebook() -> bool:
     return found is not None and found.__class__.__name__ == "ZMQInteractiveShell"
 
 
-# -- how runs end by themselves -----------------------------------------------------------------------------------------
-
-
-def _install_hooks() -> None:
-    """Ends the run with the process: finished, failed by an exception, preempted by SIGTERM."""
-    global _hooks_installed, _owner_pid
-    _owner_pid = os.getpid()
-    if _hooks_installed:
-        return
-    _hooks_installed = True
-    atexit.register(_at_exit)
-    before = sys.excepthook
-
-    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        before(kind, error, trace)
-        _end(1, events.KILLED if issubclass(kind, KeyboardInterrupt) else events.FAILED)
-
-    sys.excepthook = hook
-    if threading.current_thread() is threading.main_thread():
-        _catch_sigterm()
-
-
-def _catch_sigterm() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-
-    def preempted(number: int, frame: FrameType | None) -> None:
-        _end(128 + number, events.PREEMPTED)
-        if callable(before):
-            before(number, frame)
-            return
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, preempted)
-
-
-def _at_exit() -> None:
-    _end(0, None)
-
-
-def _end(exit_code: int, state: str | None) -> None:
-    if _owner_pid != os.getpid() or _current is None:
-        return  # a forked worker: the run is its parent's
-    if isinstance(_current, Run):
-        _current._finish(exit_code, state)
-    else:
-        _current.finish()

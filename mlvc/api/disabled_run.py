@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlvc.api.run_settings import Settings
 
 
 class Nothing:
@@ -38,16 +42,38 @@ class DisabledRun:
 
     disabled = True
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], settings: Settings) -> None:
+        import tempfile
+
         from mlvc.api.mappings import Config, Summary
 
-        self.config = Config(config, lambda _changed, _removed: None, allow_val_change=True)
+        self.config = Config({}, lambda _changed, _removed: None, allow_val_change=True)
+        self.config.update(config)
         self.summary = Summary({}, lambda _changed, _removed: None)
-        self.id = self.name = "disabled"
+        self.settings = settings
+        self.id = settings.run_id or "disabled"
+        self.name = settings.run_name or f"dummy-{self.id}"
+        self.project = settings.project or "dummy"
+        self.entity = settings.entity or "dummy"
+        self.group, self.job_type, self.notes = settings.run_group or "", settings.run_job_type or "", settings.run_notes
+        self.tags = tuple(settings.run_tags or ())
+        self.path = f"{self.entity}/{self.project}/{self.id}"
+        self.url = None
+        self.resumed = False
+        self.offline = False
+        self.starting_step = 0
+        self.start_time = 0.0
         self.step = 0
+        self.dir = tempfile.gettempdir()
 
     def log(self, data: dict[str, Any], step: int | None = None, commit: bool | None = None) -> None:
-        """Does nothing."""
+        """Counts the steps; a wrong argument is still one."""
+        if not isinstance(data, Mapping):
+            raise TypeError("wandb.log must be passed a dictionary")
+        if step is not None:
+            self.step = max(self.step, step)
+        elif commit is not False:
+            self.step += 1
 
     def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """Forgets the run."""
@@ -66,6 +92,13 @@ class DisabledRun:
         return Nothing()
 
     link_artifact = link_model = log_artifact
+
+    def save(self, *_: Any, **__: Any) -> list[str]:
+        """Keeps nothing."""
+        return []
+
+    def restore(self, *_: Any, **__: Any) -> None:
+        """Returns None."""
 
     def log_model(self, *_: Any, **__: Any) -> None:
         """Does nothing."""

@@ -13,6 +13,11 @@ def variable(name: str) -> str | None:
     return os.environ.get(f"MLVC_{name}") or os.environ.get(f"WANDB_{name}") or None
 
 
+def entity() -> str:
+    """Returns what stands where W&B has its entity: recorded, separates nothing."""
+    return variable("ENTITY") or "local"
+
+
 def say(text: str) -> None:
     """Prints a line, unless silenced."""
     if not any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in _SILENCERS):

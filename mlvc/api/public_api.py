@@ -1,143 +1,102 @@
-"""`Api`: reads artifacts and runs without recording that anyone did."""
+"""`Api`: reads artifacts, runs and registries of the repository of the current folder, without recording that anyone did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
-from mlvc.api import beginning, notices
-from mlvc.api.artifacts import Artifact, Logged
-from mlvc.api.tracked_run import find_artifact
-from mlvc.errors import CommError, NotFoundError
-from mlvc.format.ids import RunId
+from mlvc.api import artifact_collections, beginning, notices, recorded_runs
+from mlvc.api.artifact_collections import ArtifactCollection, ArtifactType, Registry
+from mlvc.api.artifacts import Artifact, find_artifact
+from mlvc.api.paging import Paginator, cannot_be_read
+from mlvc.api.recorded_runs import RecordedRunHandle
+from mlvc.errors import CommError, InvalidNameError, NotFoundError
+from mlvc.format import names
 from mlvc.workspace import resolving, run_questions
-from mlvc.workspace.run_questions import RecordedRun
-from mlvc.workspace.workspace import Workspace
 
 
-class RecordedRunHandle:
-    """A run that was recorded, or is under way elsewhere."""
+class Project:
+    """A project: what runs and artifacts belong to."""
 
-    def __init__(self, workspace: Workspace, identifier: RunId) -> None:
-        self._workspace = workspace
-        self._id = identifier
-        self._described: RecordedRun | None = None
-
-    @property
-    def _run(self) -> RecordedRun:
-        if self._described is None:
-            self._described = run_questions.describe(self._workspace, self._workspace.repository.view(), self._id)
-        return self._described
+    def __init__(self, api: Api, name: str) -> None:
+        self._api = api
+        self.name = name
 
     def __repr__(self) -> str:
-        return f"<Run {self._run.project}/{self.id} ({self.state})>"
+        return f"<Project {self.entity}/{self.name}>"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RecordedRunHandle) and other._id == self._id
+    @property
+    def entity(self) -> str:
+        """Recorded for W&B's sake; separates nothing."""
+        return notices.entity()
 
-    def __hash__(self) -> int:
-        return hash(self._id)
+    @property
+    def path(self) -> list[str]:
+        """[entity, project]."""
+        return [self.entity, self.name]
 
     @property
     def id(self) -> str:
-        """The run's id, as users write it."""
-        return self._run.label
+        """What names it."""
+        return self.name
 
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self._run.name
+    def artifacts_types(self, per_page: int = 50) -> Paginator[ArtifactType]:
+        """Returns the types of its artifacts."""
+        return self._api.artifact_types(self.name)
 
-    @property
-    def state(self) -> str:
-        """running, finished, failed, crashed, killed, preempted or unknown."""
-        return self._run.state
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The run's inputs."""
-        return dict(self._run.config)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The last value of every metric."""
-        return dict(self._run.summary)
-
-    @property
-    def tags(self) -> list[str]:
-        """The run's tags."""
-        return list(self._run.tags)
-
-    @property
-    def job_type(self) -> str:
-        """What kind of run it is."""
-        return self._run.job_type
-
-    @property
-    def group(self) -> str:
-        """The group it belongs to."""
-        return self._run.group
-
-    @property
-    def notes(self) -> str:
-        """Free text."""
-        return self._run.notes
-
-    @property
-    def project(self) -> str:
-        """The project it belongs to."""
-        return self._run.project
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What was recorded of where it ran."""
-        return dict(self._run.facts)
-
-    def history(self, keys: list[str] | None = None, **_: Any) -> list[dict[str, Any]]:
-        """Returns what the run logged, one dictionary a step; with `keys`, only steps that have them all."""
-        return list(self.scan_history(keys))
-
-    def scan_history(self, keys: list[str] | None = None, **_: Any) -> Iterator[dict[str, Any]]:
-        """Yields what `history` returns."""
-        view = self._workspace.repository.view()
-        for row in run_questions.history(self._workspace, view, self._id):
-            if keys is None:
-                yield row
-            elif all(key in row for key in keys):
-                yield {key: row[key] for key in keys}
-
-    def logged_artifacts(self) -> list[Artifact]:
-        """Returns what the run made."""
-        view = self._workspace.repository.view()
-        return [a for v in view.outputs(self._id) if (a := self._artifact(v)) is not None]
-
-    def used_artifacts(self) -> list[Artifact]:
-        """Returns what the run used."""
-        view = self._workspace.repository.view()
-        found = dict.fromkeys(use.version for use in view.inputs(self._id))
-        return [a for v in found if (a := self._artifact(v)) is not None]
-
-    def _artifact(self, version: Any) -> Artifact | None:
-        view = self._workspace.repository.view()
-        source = view.source_collection(version)
-        if source is None or view.member(source, version) is None:
-            return None
-        return Artifact._from_logged(Logged(self._workspace, source, version))
+    def runs(self, **more: Any) -> Paginator[RecordedRunHandle]:
+        """Returns its runs; arguments as `Api.runs`."""
+        return self._api.runs(self.name, **more)
 
 
 class Api:
-    """Reads the repository of the current folder."""
+    """Reads the repository of the current folder.
 
-    def __init__(self, overrides: dict[str, Any] | None = None, timeout: int | None = None, **_: Any) -> None:
+    Args:
+        overrides: `project` (and `entity`) that names without one mean.
+        timeout, api_key: of W&B; nobody is asked.
+    """
+
+    def __init__(self, overrides: Mapping[str, Any] | None = None, timeout: int | None = None, api_key: str | None = None) -> None:
         self._workspace = beginning.open_or_make()
+        self.settings: dict[str, Any] = {"entity": notices.entity(), "project": None, **dict(overrides or {})}
+        if self.settings["project"]:
+            self._workspace.run_project = str(self.settings["project"])
 
     @property
     def default_entity(self) -> str:
         """Recorded for W&B's sake."""
-        return notices.variable("ENTITY") or "local"
+        return str(self.settings["entity"])
+
+    @property
+    def viewer(self) -> Any:
+        """Who is working here: `username`, `email`, `entity`."""
+        who = self._workspace.who
+        name, _, mail = who.partition(" <")
+        return SimpleNamespace(username=name, name=name, email=mail.rstrip(">"), entity=self.default_entity, teams=[])
+
+    @property
+    def user_agent(self) -> str:
+        """Mlvc and its version."""
+        import mlvc
+
+        return f"mlvc/{mlvc.__version__}"
+
+    def flush(self) -> None:
+        """Does nothing: every answer is read when it is asked for."""
+
+    # -- artifacts ------------------------------------------------------------------------------------------------------
 
     def artifact(self, name: str, type: str | None = None) -> Artifact:  # noqa: A002
-        """Returns a version; CommError when there is none, or it is of another type."""
+        """Returns a version by `[entity/][project/]name[:alias]`.
+
+        Raises:
+            CommError: there is none, or it is of another type.
+            ValueError: the name is none.
+        """
+        if name is None:
+            raise ValueError("You must specify name= to fetch an artifact.")
         found = find_artifact(self._workspace, name)
         if type is not None and found.type != type:
             raise CommError(f"type {type} specified but this artifact is of type {found.type}")
@@ -151,45 +110,169 @@ class Api:
             return False
         return True
 
-    def artifacts(self, type_name: str, name: str, **_: Any) -> list[Artifact]:
-        """Returns the versions of a collection, the newest first."""
-        view = self._workspace.repository.view()
-        collection = resolving.existing_collection(self._workspace, view, name)
-        found = view.collection(collection)
+    def artifacts(
+        self,
+        type_name: str,
+        name: str,
+        order: str | None = None,
+        per_page: int = 50,
+        tags: str | Sequence[str] | None = None,
+        start: str | None = None,
+    ) -> Paginator[Artifact]:
+        """Returns the versions of a collection, the newest first; see `artifact_collections.versions`.
+
+        Raises:
+            CommError: there is no such collection, or it is of another type.
+        """
+        collection = self.artifact_collection(type_name, name)
+        wanted = [tags] if isinstance(tags, str) else tags
+        return artifact_collections.versions(
+            self._workspace, collection._stored, order=order, tags=wanted, per_page=per_page, start=start
+        )
+
+    def artifact_versions(self, type_name: str, name: str, per_page: int = 50) -> Paginator[Artifact]:
+        """Returns what `artifacts` does; the old name."""
+        return self.artifacts(type_name, name, per_page=per_page)
+
+    def _project(self, text: str | None) -> str:
+        """Returns the stored project, or `registry:R`, that `[entity/]project` means."""
+        name = (text or self._workspace.project).rsplit("/", 1)[-1]
+        found = names.registry_of(name)
+        return f"registry:{found}" if found else name
+
+    def artifact_types(self, project: str | None = None, start: str | None = None) -> Paginator[ArtifactType]:
+        """Returns the types of artifacts in a project."""
+        owner = self._project(project)
+
+        def read() -> Iterator[ArtifactType]:
+            found = {collection.type for collection in self._workspace.repository.view().collections(owner)}
+            return (ArtifactType(self._workspace, owner, kind) for kind in sorted(found))
+
+        return Paginator(read, None, start=start)
+
+    def artifact_type(self, type_name: str, project: str | None = None) -> ArtifactType:
+        """Returns a type; CommError when a project has none of that name."""
+        owner = self._project(project)
+        if all(one.name != type_name for one in self.artifact_types(project)):
+            raise NotFoundError(f"the project {owner} has no artifacts of type '{type_name}'")
+        return ArtifactType(self._workspace, owner, type_name)
+
+    def artifact_collections(
+        self, project_name: str, type_name: str, order: str | None = None, per_page: int = 50, start: str | None = None
+    ) -> Paginator[ArtifactCollection]:
+        """Returns the collections of a project and type."""
+        return artifact_collections.collections(self._workspace, self._project(project_name), type_name, per_page=per_page, start=start)
+
+    def artifact_collection(self, type_name: str, name: str) -> ArtifactCollection:
+        """Returns a collection by `[entity/][project/]name`; CommError when there is none, or it is of another type."""
+        try:
+            view = self._workspace.repository.view()
+            stored = resolving.existing_collection(self._workspace, view, name.partition(":")[0])
+        except InvalidNameError as error:
+            raise CommError(error.message) from error
+        found = view.collection(stored)
         if found is None or found.type != type_name:
             raise CommError(f"{name} holds artifacts of type {found.type if found else '?'}, not {type_name}")
-        members = list(view.members(collection, newest_first=True))
-        return [Artifact._from_logged(Logged(self._workspace, collection, member.version)) for member in members]
+        return ArtifactCollection(self._workspace, stored)
 
-    def run(self, path: str) -> RecordedRunHandle:
+    def artifact_collection_exists(self, name: str, type: str) -> bool:  # noqa: A002
+        """Tells whether a collection of a type is there."""
+        try:
+            self.artifact_collection(type, name)
+        except CommError:
+            return False
+        return True
+
+    # -- registries -----------------------------------------------------------------------------------------------------
+
+    def registries(
+        self,
+        organization: str | None = None,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002
+        order: str | None = None,
+        per_page: int = 100,
+        start: str | None = None,
+    ) -> Paginator[Registry]:
+        """Returns the registries that hold something."""
+        return artifact_collections.registries(self._workspace, filter, per_page=per_page, start=start)
+
+    def registry(self, name: str, organization: str | None = None) -> Registry:
+        """Returns a registry; it comes into being with its first link."""
+        return Registry(self._workspace, names.registry_of(name) or name)
+
+    def create_registry(self, name: str, visibility: str = "organization", **_: Any) -> Registry:
+        """Returns a registry; it comes into being with its first link.
+
+        Raises:
+            ValueError: it holds something already, or the name is none.
+        """
+        names.stored_collection(f"wandb-registry-{name}", "any")
+        found = self.registry(name)
+        if found.collections():
+            raise ValueError(f"the registry '{name}' exists already")
+        return found
+
+    # -- runs and projects ----------------------------------------------------------------------------------------------
+
+    def run(self, path: str = "") -> RecordedRunHandle:
         """Returns a run by `[entity/][project/]id`; CommError when there is none."""
         with self._workspace.repository.reading() as view:
-            return RecordedRunHandle(self._workspace, resolving.run(self._workspace, view, path))
+            return RecordedRunHandle(self._workspace, resolving.run(self._workspace, view, path.lstrip("/")))
 
-    def runs(self, path: str | None = None, filters: dict[str, Any] | None = None, **_: Any) -> list[RecordedRunHandle]:
-        """Returns the runs of a project, the newest first.
+    def runs(
+        self,
+        path: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        order: str = "+created_at",
+        per_page: int = 50,
+        include_sweeps: bool = False,
+        lazy: bool = True,
+    ) -> Paginator[RecordedRunHandle]:
+        """Returns the runs of a project, the oldest first; see `recorded_runs.runs`.
 
         Args:
             path: `[entity/]project`; default: the current one.
-            filters: name -> value, as `state`, `job_type`, `config.lr`; all must be equal.
+            filters: as MongoDB's: `{"config.lr": {"$gt": 0.1}, "$or": [{"state": "finished"}, {"tags": "best"}]}`.
+            order: `-summary_metrics.accuracy`: by that, the highest first.
+            per_page, include_sweeps, lazy: of W&B; runs are always read when they are looked at.
         """
-        project = path.rsplit("/", 1)[-1] if path else self._workspace.project
-        with self._workspace.repository.reading() as view:
-            found = list(run_questions.list_runs(self._workspace, view, project))
-        return [RecordedRunHandle(self._workspace, run.id) for run in found if _fits(run, filters or {})]
+        return recorded_runs.runs(self._workspace, self._project(path), filters, order, per_page=per_page)
 
+    def create_run(self, *, run_id: str | None = None, project: str | None = None, entity: str | None = None) -> RecordedRunHandle:
+        """Records a new, finished run without logging anything to it, to be filled by `Run.log_artifact` and `Run.update`."""
+        from mlvc.workspace import run_recording
 
-_FIELDS = {"jobType": "job_type", "displayName": "name", "name": "label", "summary_metrics": "summary"}
+        active = run_recording.begin(self._workspace, project=self._project(project), label=run_id, facts={"entity": entity})
+        identifier = active.id
+        active.finish()
+        return RecordedRunHandle(self._workspace, identifier)
 
+    def projects(self, entity: str | None = None, per_page: int = 200) -> Paginator[Project]:
+        """Returns the projects that hold runs or artifacts."""
 
-def _fits(run: RecordedRun, filters: dict[str, Any]) -> bool:
-    for name, wanted in filters.items():
-        if name.startswith("$") or isinstance(wanted, dict):
-            raise NotFoundError(f"the filter {name!r} is not supported yet", hint="filters are NAME: VALUE for now")
-        head, _, rest = name.partition(".")
-        value: Any = getattr(run, _FIELDS.get(head, head), None)
-        if rest:
-            value = value.get(rest) if isinstance(value, dict) else None
-        if wanted not in value if isinstance(value, tuple) else value != wanted:
-            return False
-    return True
+        def read() -> Iterator[Project]:
+            return (Project(self, name) for name in run_questions.projects(self._workspace.repository.view()))
+
+        return Paginator(read, None, per_page)
+
+    def project(self, name: str, entity: str | None = None) -> Project:
+        """Returns a project; it comes into being with its first run or artifact."""
+        return Project(self, names.check_project(name))
+
+    def create_project(self, name: str, entity: str | None = None) -> None:
+        """Checks the name; a project comes into being with its first run or artifact."""
+        names.check_project(name)
+
+    def from_path(self, path: str) -> Any:
+        """Returns a run for `entity/project/run`, a project for `entity/project`."""
+        parts = path.strip("/").split("/")
+        return self.run(path) if len(parts) > 2 else self.project(parts[-1])
+
+    sweep = cannot_be_read("a sweep")
+    reports = cannot_be_read("a report")
+    team = user = users = create_team = create_user = organization = cannot_be_read("who may do what")
+    job = list_jobs = run_queue = queued_run = create_run_queue = upsert_run_queue = cannot_be_read("a queue of jobs")
+    automation = automations = create_automation = update_automation = delete_automation = cannot_be_read("an automation")
+    integrations = slack_integrations = webhook_integrations = cannot_be_read("an integration")
+    create_custom_chart = cannot_be_read("a custom chart")
+    sync_tensorboard = cannot_be_read("a TensorBoard import")

@@ -79,6 +79,12 @@ def open_place(place: Place, environment: Mapping[str, str], *, retries: bool = 
         UsageError: the options do not fit.
         RemoteError: a profile cannot be used.
     """
+    opened = open_store(place, environment, retries=retries)
+    return (CarrierBucket if _is_on(place, "carrier") else ObjectStoreBackend)(place.url, opened)
+
+
+def open_store(place: Place, environment: Mapping[str, str], *, retries: bool = True) -> Store:
+    """Opens a bucket as obstore has it; arguments and errors as `open_place`."""
     options: dict[str, Any] = {"client_options": dict(CLIENT_OPTIONS), "retry_config": dict(RETRIES)}
     if not retries:
         options["retry_config"] = {"max_retries": 0}
@@ -94,12 +100,11 @@ def open_place(place: Place, environment: Mapping[str, str], *, retries: bool = 
     from obstore.exceptions import BaseError
 
     try:
-        opened = {"s3": _s3, "gs": _gs, "az": _az}[place.scheme](place, options, environment)
+        return {"s3": _s3, "gs": _gs, "az": _az}[place.scheme](place, options, environment)
     except (BaseError, ValueError, TypeError) as error:
         raise RemoteError(
             f"{place.url} cannot be opened: {str(error).splitlines()[0]}", hint="check its options, and where its credentials come from"
         ) from error
-    return (CarrierBucket if _is_on(place, "carrier") else ObjectStoreBackend)(place.url, opened)
 
 
 def _is_on(place: Place, name: str) -> bool:

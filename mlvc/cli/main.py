@@ -32,7 +32,7 @@ _VERBS = {
     | {"gc": "caring", "prune": "caring", "repack": "caring", "completion": "starting"},
 }
 _MODULES = {verb: module for verbs in _VERBS.values() for verb, module in verbs.items()}
-_HIDDEN = {"fetch-apart": "exchange"}
+_HIDDEN = {"fetch-apart": "exchange", "references-apart": "exchange"}
 """What mlvc says to itself."""
 
 _BULK_VERBS = frozenset(("add", "checkout", "clone", "fetch", "fsck", "get", "pull", "push", "repack"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mlvc.errors import InvalidNameError
-from mlvc.fold import aliases, details, facts, protection, runs, versions
+from mlvc.fold import actions, aliases, details, facts, protection, runs, versions
 from mlvc.fold.look import Changes, Look, Overlay, Value, key
 from mlvc.format import names, transaction
 from mlvc.format.ids import FactId, TransactionId, VersionId, fact_id
@@ -122,6 +122,8 @@ def _apply(view: Overlay, identifier: TransactionId, decoded: Transaction, signe
     view.put(key("counters"), {**counters, "positions": position + 1})
     record = {"position": position, "undone": False, "touches": _touches(decoded.operations), "operations": len(decoded.operations)}
     record |= {"who": decoded.who, "when": decoded.when_ms, "command": decoded.command, "arrival": arrival}
+    if signer is not None:
+        record["signer"] = signer
     view.put(key("tx", identifier), record)
     view.put(key("order", position), identifier)
     for older in decoded.after:
@@ -140,6 +142,7 @@ def _apply(view: Overlay, identifier: TransactionId, decoded: Transaction, signe
             if isinstance(operation, Move):
                 aliases.record_refused(view, fact_id(identifier, place), order, operation)
             view.put(key("refused", order), {"tx": identifier, "place": place, "why": problem})
+        actions.record(view, fact_id(identifier, place), order, operation, problem)
 
 
 def _unfit(look: Look, operation: Operation) -> str | None:

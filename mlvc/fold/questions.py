@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from mlvc.fold import aliases, details, facts, sweeping, versions
+from mlvc.fold import actions, aliases, details, facts, sweeping, versions
 from mlvc.fold import runs as run_records
+from mlvc.fold.actions import Action
 from mlvc.fold.aliases import AliasAnswer
 from mlvc.fold.look import Look, key, parts
 from mlvc.fold.runs import RunView, Use
@@ -258,6 +259,17 @@ class View(Struct, frozen=True):
         """Returns a version's tags."""
         return details.tags(self.look, ("version", version))
 
+    def linked_ms(self, collection: str, version: VersionId) -> int | None:
+        """Returns when a version was linked into a registry collection first, in milliseconds UTC, or None when it is not."""
+        for fact, _, where, _ in versions.version_facts(self.look, version):
+            if where == collection and facts.counts(self.look, fact):
+                return int((facts.transaction(self.look, fact_transaction(fact)) or {}).get("when", 0))
+        return None
+
+    def ttl_ms(self, version: VersionId) -> int | None:
+        """Returns how long a version is worth keeping, in milliseconds from its publication; None for ever."""
+        return details.ttl_ms(self.look, version)
+
     # -- aliases ----------------------------------------------------------------------------------------------------
 
     def alias(self, collection: str, alias: str) -> AliasAnswer:
@@ -284,19 +296,59 @@ class View(Struct, frozen=True):
         """Returns the aliases in force on a version in one collection."""
         return [name for name, answered in self.aliases(collection).items() if answered.version == version]
 
+    def protected(self, collection: str) -> dict[str, tuple[str, ...]]:
+        """Returns the protected aliases of a collection, each with the public keys that may change what it answers."""
+        found = {}
+        for at, keys in self.look.scan(key("protected", collection)):
+            found[str(parts(at)[2])] = tuple(keys)
+        return found
+
+    def protected_collections(self) -> list[str]:
+        """Returns the collections that have protected aliases."""
+        return sorted({str(parts(at)[1]) for at, _ in self.look.scan(key("protected"))})
+
+    def actions(self, collection: str) -> Iterator[Action]:
+        """Yields what was done to a registry collection, or to protected aliases of any, the last first."""
+        return actions.of(self.look, collection)
+
+    def move_in_force(self, collection: str, alias: str) -> Action | None:
+        """Returns the move that an alias answers by, or None when it points at nothing."""
+        for _, fact in aliases.sides(self.look, collection, alias, versions.is_shown):
+            made = facts.transaction(self.look, fact_transaction(fact)) or {}
+            version = aliases.answer(self.look, collection, alias, versions.is_shown).version
+            who, when, command = str(made.get("who", "")), int(made.get("when", 0)), str(made.get("command", ""))
+            return Action(fact, "move", alias, version, who, when, command, made.get("signer"), problem=None, is_undone=False)
+        return None
+
+    def collection_details(self, collection: str) -> tuple[str, tuple[str, ...]]:
+        """Returns the description and the tags of a collection."""
+        description = ""
+        for edit in details.edits(self.look, ("collection", collection)):
+            if edit["description"] is not None:
+                description = edit["description"]
+        return description, details.tags(self.look, ("collection", collection))
+
     # -- runs and lineage -------------------------------------------------------------------------------------------
 
     def run(self, identifier: RunId) -> RunView | None:
         """Returns a run, or None when it is unknown, undone or deleted."""
         return run_records.run(self.look, identifier)
 
-    def runs(self, project: str | None = None) -> Iterator[RunView]:
-        """Yields the runs of a project, the newest first; of all projects, project by project."""
-        prefix = key("runs") if project is None else key("runs", project)
-        for _, identifier in self.look.scan(prefix, reverse=True):
-            found = self.run(RunId(identifier))
+    def runs(self, project: str | None = None, *, newest_first: bool = True) -> Iterator[RunView]:
+        """Yields the runs of a project by when they were first known; of all projects, project by project."""
+        for identifier in self.run_ids(project, newest_first=newest_first):
+            found = self.run(identifier)
             if found is not None:
                 yield found
+
+    def run_ids(self, project: str | None = None, *, newest_first: bool = True) -> Iterator[RunId]:
+        """Yields the ids of the runs of a project, or of all; also of those that were deleted."""
+        prefix = key("runs") if project is None else key("runs", project)
+        return (RunId(identifier) for _, identifier in self.look.scan(prefix, reverse=newest_first))
+
+    def projects_of_runs(self) -> set[str]:
+        """Returns the projects that runs belong to."""
+        return {str(parts(at)[1]) for at, _ in self.look.scan(key("runs"))}
 
     def runs_by_label(self, project: str, label: str) -> list[RunId]:
         """Returns the runs of a project that bear a label."""

@@ -49,6 +49,11 @@ def check(path: str) -> str:
     return path
 
 
+def is_allowed(path: str) -> bool:
+    """Tells whether a path may stand in a manifest."""
+    return _problem(path) is None
+
+
 _AT_ONCE = 1024
 """Longer texts would cost the regular expression memory in proportion."""
 

@@ -9,6 +9,8 @@ Each event is a list that begins with its kind:
 - `[TAGS, tags]`
 - `[INPUT, version, name, use_as]`           a version was used
 - `[END, state, exit code, time]`            this writer is done
+- `[METRIC, rule]`                           how a metric is summed up; see `metrics.rule_to_json`
+- `[SYSTEM, time, values]`                   what the machine was doing
 
 Times are seconds since 1970 UTC, for display and for merging the logs of several writers.
 """
@@ -21,7 +23,9 @@ from typing import Any
 import msgpack
 from msgspec import Struct, field
 
-WRITER, HISTORY, CONFIG, SUMMARY, FACTS, TAGS, INPUT, END = range(8)
+from mlvc.runs.metrics import Summaries, rule_from_json
+
+WRITER, HISTORY, CONFIG, SUMMARY, FACTS, TAGS, INPUT, END, METRIC, SYSTEM = range(10)
 
 RUNNING, FINISHED, FAILED, CRASHED, KILLED, PREEMPTED, UNKNOWN = (
     "running",
@@ -48,7 +52,8 @@ class Recorded(Struct):
 
     Attributes:
         rows: step -> the values logged at it, with `_step`, `_runtime` (seconds) and `_timestamp` (seconds).
-        summary: explicit settings and the last value of every logged key, in the order they were made.
+        summary: explicit settings and what every logged key sums up to, in the order they were made.
+        system: what the machine was doing, with `_timestamp` and `_runtime`, by time.
         inputs: (version id, name asked by, use_as), each once, in order.
         end: (state, exit code, time) of the writer that ended last, or None while one has not.
     """
@@ -64,6 +69,8 @@ class Recorded(Struct):
     inputs: dict[tuple[bytes, str, str], None] = field(default_factory=dict)
     ends: list[tuple[str, int, float]] = field(default_factory=list)
     last_s: float = 0.0
+    system: list[dict[str, Any]] = field(default_factory=list)
+    summaries: Summaries = field(default_factory=Summaries)
 
     def history(self) -> list[dict[str, Any]]:
         """Returns the rows by step."""
@@ -81,6 +88,7 @@ def add_up(logs: Iterable[Iterable[list[Any]]], started_s: float) -> Recorded:
     for log in logs:
         for event in log:
             _add(done, event, started_s)
+    done.system.sort(key=lambda row: row["_timestamp"])
     return done
 
 
@@ -92,7 +100,7 @@ def _add(done: Recorded, event: list[Any], started_s: float) -> None:
         case [1, step, at, values]:
             row = done.rows.setdefault(step, {"_step": step, "_runtime": at - started_s, "_timestamp": at})
             row.update(values)
-            done.summary.update(values)
+            done.summaries.take(done.summary, values)
             done.summary.update(_step=step, _runtime=at - started_s, _timestamp=at)
             done.last_s = max(done.last_s, at)
         case [2, given, removed]:
@@ -115,6 +123,11 @@ def _add(done: Recorded, event: list[Any], started_s: float) -> None:
             done.inputs[version, name, use_as] = None
         case [7, state, exit_code, at]:
             done.ends.append((state, exit_code, at))
+            done.last_s = max(done.last_s, at)
+        case [8, rule]:
+            done.summaries.define(rule_from_json(rule))
+        case [9, at, values]:
+            done.system.append({**values, "_timestamp": at, "_runtime": at - started_s})
             done.last_s = max(done.last_s, at)
         case _:
             return  # a kind that a newer mlvc adds; sealing keeps what is understood

@@ -5,6 +5,7 @@ runs/<run id>/lock            shared by every writer; whoever gets it alone know
 runs/<run id>/gate            held by whoever tries that, so that a look does not keep the last writer from sealing
 runs/<run id>/<n>.events      one writer's log
 runs/<run id>/console         what the program printed
+runs/<run id>/files/          what the run keeps beside its record, unless it was told another folder
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from mlvc.runs import event_log, events, surroundings
 from mlvc.runs.event_log import EventLog
 from mlvc.runs.events import Recorded
 
-_RUN, _LOCK, _GATE, _CONSOLE, _LOGS = "run", "lock", "gate", "console", ".events"
+_RUN, _LOCK, _GATE, _CONSOLE, _LOGS, _FILES = "run", "lock", "gate", "console", ".events", "files"
 
 
 class Beginning(Struct, frozen=True):
@@ -42,6 +43,7 @@ class Beginning(Struct, frozen=True):
         saw: heads of the run that it goes on from, as hexadecimal fact ids.
         facts: name, job type, command, git and the rest, JSON values.
         job: what ranks of one job share, or "".
+        files: the folder of what the run keeps, or "" for the one beside its logs.
     """
 
     project: str
@@ -51,6 +53,7 @@ class Beginning(Struct, frozen=True):
     saw: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     job: str = ""
+    files: str = ""
 
 
 class LiveRun:
@@ -84,6 +87,10 @@ class LiveRun:
     def console_path(self) -> Path:
         """Where what the program prints goes."""
         return self.folder / _CONSOLE
+
+    def files_folder(self, beginning: Beginning) -> Path:
+        """Where the files lie that the run keeps; made when something is put there."""
+        return Path(beginning.files) if beginning.files else self.folder / _FILES
 
     def has_writers(self) -> bool:
         """Tells whether a process holds the run open, on this host (or any that shares the file system's locks)."""

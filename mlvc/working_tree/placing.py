@@ -108,7 +108,7 @@ def _place(
     for item in found:
         parent = os.path.dirname(str(item.placement.target))
         if parent not in made:
-            _make_parents(root, item.placement.target, folders)
+            make_parents(root, item.placement.target, folders)
             made.add(parent)
     small = [item for item in found if len(item.recipe.pieces) <= 1]
     large = [item for item in found if len(item.recipe.pieces) > 1]
@@ -274,7 +274,7 @@ def _remove(path: str | Path) -> None:
         return
 
 
-def _make_parents(root: Path, target: Path, known: set[Path]) -> None:
+def make_parents(root: Path, target: Path, known: set[Path]) -> None:
     """Makes the folders between `root` and a file; refuses to go through a link below the root."""
     relative = target.parent.relative_to(root)
     folder = root

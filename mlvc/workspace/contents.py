@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BufferedReader
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from msgspec import Struct
 
 from mlvc.errors import DamageError, NotFoundError, UsageError
 from mlvc.fold.questions import Publication, View
 from mlvc.format.ids import ChunkId, FileDigest, ManifestId, RecordId, VersionId, short
-from mlvc.format.manifest import FileEntry, Manifest
+from mlvc.format.manifest import Entry, FileEntry, Manifest, ReferenceEntry
 from mlvc.format.recipe import RecipeIndex
 from mlvc.format.record import CHUNK_CODE
+from mlvc.objects.file_view import FileView
 from mlvc.working_tree import placing
 from mlvc.working_tree.placing import Placed, Placement
 from mlvc.workspace.workspace import Workspace
+
+_BUFFER = 1 << 16
 
 
 class Contents(Struct, frozen=True):
@@ -80,8 +85,11 @@ def write_out(
     *,
     prefix: str = "",
     as_file: Path | None = None,
+    may_miss: bool = False,
 ) -> Placed:
     """Writes a version's files below a folder; files that are right already stay, others are overwritten.
+
+    References are brought from where they point, after checking that what lies there is what it was.
 
     Args:
         workspace: where content comes from.
@@ -89,22 +97,28 @@ def write_out(
         folder: created when missing; files beside the artifact's stay.
         prefix: only entries whose path begins with this.
         as_file: write the only entry to this path instead.
-    """
-    def entries() -> Iterator[FileEntry]:
-        return (e for e in contents.manifest if isinstance(e, FileEntry) and e.path.startswith(prefix))
+        may_miss: leave out references whose bytes are gone.
 
-    if as_file is not None:
-        only = list(islice(entries(), 2))
-        if len(only) != 1:
-            raise UsageError(f"{as_file} is to be a file, but the artifact holds several or none", hint="name a folder")
-        placements = iter([Placement(only[0], as_file)])
-    else:
+    Raises:
+        RemoteError: a reference's bytes are gone (also a FileNotFoundError) or other ones now (also a ValueError).
+    """
+
+    def entries() -> Iterator[Entry]:
+        return (e for e in contents.manifest if e.path.startswith(prefix))
+
+    def target_of(entry: Entry) -> Path:
+        return as_file or placing.checked_target(folder, entry.path)
+
+    if as_file is None:
         placing.refuse_collisions(folder, [e.path for e in entries()])
-        placements = (Placement(e, placing.checked_target(folder, e.path)) for e in entries())
+    elif len(list(islice(entries(), 2))) != 1:
+        raise UsageError(f"{as_file} is to be a file, but the artifact holds several or none", hint="name a folder")
+    placements = (Placement(e, target_of(e)) for e in entries() if isinstance(e, FileEntry))
+    elsewhere = [(e, target_of(e)) for e in entries() if isinstance(e, ReferenceEntry)]
     total = sum(e.size for e in entries()) if prefix else contents.manifest.size_bytes
     workspace.progress.start("write files", total)
     with workspace.progress:
-        return placing.place(
+        placed = placing.place(
             workspace.repository.objects,
             contents.recipes,
             folder,
@@ -113,6 +127,29 @@ def write_out(
             workspace.copies,
             progress=workspace.progress,
         )
+        if elsewhere:
+            from mlvc.workspace import references  # few artifacts have some
+
+            known: set[Path] = set()
+            for _, target in elsewhere:
+                placing.make_parents(folder, target, known)
+            missed = references.bring(elsewhere, workspace.environment, may_miss=may_miss)
+            placed.written += len(elsewhere) - len(missed)
+    return placed
+
+
+def write_entry(workspace: Workspace, contents: Contents, path: str, target: Path) -> None:
+    """Writes one entry of a version to a file, whose folder exists; one that is right already stays. Errors as `write_out`."""
+    entry = contents.manifest[path]
+    if isinstance(entry, ReferenceEntry):
+        from mlvc.workspace import references
+
+        references.bring([(entry, target)], workspace.environment)
+        return
+    objects = workspace.repository.objects
+    placing.place(
+        objects, contents.recipes, target.parent, iter([Placement(entry, target)]), workspace.stat_cache, workspace.copies
+    )
 
 
 def read_entry(workspace: Workspace, contents: Contents, path: str) -> Iterator[bytes]:
@@ -124,6 +161,15 @@ def read_entry(workspace: Workspace, contents: Contents, path: str) -> Iterator[
     recipe = objects.recipe(contents.recipes, entry.digest, entry.size)
     objects.ensure((piece.chunk, CHUNK_CODE) for piece in recipe.pieces)
     yield from objects.read_file(recipe)
+
+
+def open_entry(workspace: Workspace, contents: Contents, path: str) -> BinaryIO:
+    """Opens one file of a version for reading at any place; only what is read is fetched. Errors as `read_entry`."""
+    entry = contents.manifest[path]
+    if not isinstance(entry, FileEntry):
+        raise UsageError(f"'{path}' is a reference to {entry.uri}; its bytes are not kept here")
+    objects = workspace.repository.objects
+    return BufferedReader(FileView(objects, objects.recipe(contents.recipes, entry.digest, entry.size)), _BUFFER)
 
 
 def read_whole(workspace: Workspace, digest: bytes, size: int, recipe: bytes | None) -> bytes:

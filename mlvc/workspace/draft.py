@@ -48,6 +48,7 @@ class Draft(Struct):
         run: who makes it, or None for a person.
         base: what it was derived from.
         inputs: what the run has used so far; new content may be stored against theirs.
+        ttl_ms: how long the version is worth keeping, in milliseconds; None where nothing is said.
     """
 
     collection: str
@@ -60,3 +61,4 @@ class Draft(Struct):
     run: RunId | None = None
     base: VersionId | None = None
     inputs: Sequence[VersionId] = ()
+    ttl_ms: int | None = None

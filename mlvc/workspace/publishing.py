@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -13,17 +12,15 @@ from mlvc.fold.questions import Member, View
 from mlvc.format import manifest as manifests
 from mlvc.format import names, operations
 from mlvc.format import recipe as recipes
-from mlvc.format.ids import FileDigest, RecordId, TransactionId, VersionId
+from mlvc.format.ids import FileDigest, ManifestId, RecordId, TransactionId, VersionId
 from mlvc.format.manifest import Entry, FileEntry
-from mlvc.format.operations import Collection, Edit, Move, Operation, Publish, TagAdd
+from mlvc.format.operations import Collection, Edit, Move, Operation, Publish, TagAdd, Ttl
 from mlvc.format.record import kind_of
 from mlvc.repository.commit import Commit
 from mlvc.workspace import contents, storing
 from mlvc.workspace.draft import Draft, KnownFile, Source
+from mlvc.workspace.storing import StoredFiles
 from mlvc.workspace.workspace import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 
 class TypeClashError(ConflictError, ValueError):
@@ -84,13 +81,10 @@ def publish_unless(
     objects = workspace.repository.objects
     with workspace.committing(command) as commit:
         losses = objects.index.losses()
-        stored = storing.store_files(workspace, commit, draft)
-        manifest = manifests.write(stored.entries(), stored.size_bytes, partial(_keep_record, commit, "a manifest"))
+        manifest, index, stored = store_tree(workspace, commit, draft, unless=same)
         version = operations.version_id(draft.collection, manifest)
         if version == same and commit.ingest.is_empty:
             return None
-        index = _store_recipes(commit, stored.recipes)
-        commit.need("artifact", manifest, index)
         metadata = commit.store_map(draft.metadata)
 
         def build(view: View) -> list[Operation]:
@@ -115,6 +109,8 @@ def publish_unless(
                 for alias in aliases
             ]
             said += [TagAdd(("version", version), names.check_tag(tag)) for tag in dict.fromkeys(draft.tags)]
+            if draft.ttl_ms is not None:
+                said.append(Ttl(version, draft.ttl_ms))
             return said
 
         commit.say_with(build)
@@ -123,6 +119,29 @@ def publish_unless(
     assert member is not None, "it was published a moment ago"
     assert commit.written is not None, "the block ended well"
     return Published(member, not was_known, len(stored), stored.size_bytes, commit.written.new_bytes, commit.written.transaction)
+
+
+def store_tree(
+    workspace: Workspace, commit: Commit, draft: Draft, *, unless: VersionId | None = None
+) -> tuple[ManifestId, RecordId | None, StoredFiles]:
+    """Stores a draft's files, manifest and recipes, and notes that the commit needs them.
+
+    Args:
+        workspace: where.
+        commit: under way.
+        draft: whose files.
+        unless: the version that need not be noted again, when it is this one and everything of it was here.
+
+    Returns:
+        The manifest's id, the recipe index's (None when every file is a single chunk), and what was stored.
+    """
+    stored = storing.store_files(workspace, commit, draft)
+    manifest = manifests.write(stored.entries(), stored.size_bytes, partial(_keep_record, commit, "a manifest"))
+    if unless is not None and operations.version_id(draft.collection, manifest) == unless and commit.ingest.is_empty:
+        return manifest, None, stored
+    index = _store_recipes(commit, stored.recipes)
+    commit.need("artifact", manifest, index)
+    return manifest, index, stored
 
 
 def check_type(view: View, draft: Draft) -> None:

@@ -279,6 +279,44 @@ def edit_version(
             commit.say_with(build)
 
 
+def edit_collection(
+    workspace: Workspace, collection: str, command: str, *, description: str | None = None, tags: Sequence[str] | None = None
+) -> None:
+    """Makes a collection's description and tags be the given ones; what is None stays."""
+    target = ("collection", collection)
+
+    def build(view: View) -> list[Operation]:
+        said_before, have = view.collection_details(collection)
+        said: list[Operation] = []
+        if description is not None and description != said_before:
+            said.append(Edit(target, description=description))
+        if tags is not None:
+            said += [TagAdd(target, names.check_tag(t)) for t in dict.fromkeys(tags) if t not in have]
+            said += [TagRemove(target, t, view.taggings_to_remove(target, t)) for t in sorted(set(have) - set(tags))]
+        return said
+
+    if build(workspace.repository.view()):
+        _say(workspace, command, build)
+
+
+def actions(workspace: Workspace, view: View, collection: str) -> list[dict[str, Any]]:
+    """Returns what was done to a collection, the last first, as JSON values."""
+    return [
+        {
+            "action": action.kind,
+            "alias": action.alias,
+            "version": None if action.version is None else resolving.display_version(workspace, view, action.version),
+            "who": action.who,
+            "when_ms": action.when_ms,
+            "command": action.command,
+            "signer": action.signer,
+            "problem": action.problem,
+            "undone": action.is_undone,
+        }
+        for action in view.actions(collection)
+    ]
+
+
 def commit_is_needed(build: Any, view: View) -> bool:
     """Tells whether a builder has anything to say."""
     return bool(build(view))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from mlvc import atomic_file
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
-from mlvc.format.ids import RunId, short
+from mlvc.fold.runs import RunView
+from mlvc.format import names
+from mlvc.format.ids import ManifestId, RecordId, RunId, short
 from mlvc.runs import events, live_run
 from mlvc.runs.events import Recorded
 from mlvc.runs.live_run import Beginning, LiveRun
 from mlvc.workspace import contents
+from mlvc.workspace.contents import Contents
 from mlvc.workspace.workspace import Workspace
 
-HISTORY, CONSOLE, PATCH, PACKAGES = "history", "console", "patch", "packages"
+HISTORY, CONSOLE, PATCH, PACKAGES, SYSTEM, FILES = "history", "console", "patch", "packages", "system", "files"
 
 
 class RecordedRun(Struct, frozen=True):
@@ -57,11 +62,23 @@ def describe(workspace: Workspace, view: View, identifier: RunId) -> RecordedRun
     live = _live(workspace, identifier)
     if sealed is None and live is None:
         raise NotFoundError(f"the run @{short(identifier, 12)} is not known here", hint="it may have been deleted; 'mlvc pull' may bring it")
+    if live is None:
+        assert sealed is not None, "one of the two is there"
+        return _describe(workspace, sealed)
+    return _describe(workspace, sealed, identifier, live)
+
+
+def _describe(
+    workspace: Workspace, sealed: RunView | None, identifier: RunId | None = None, live: tuple[Beginning, Recorded, LiveRun] | None = None
+) -> RecordedRun:
     facts = workspace.value_map(sealed.facts) if sealed else {}
     config = workspace.value_map(sealed.config) if sealed else {}
     summary = workspace.value_map(sealed.summary) if sealed else {}
     tags = sealed.tags if sealed else ()
     project, label = (sealed.project, sealed.label) if sealed else ("", "")
+    if sealed is not None:
+        identifier = sealed.id
+    assert identifier is not None, "it is known by one of the two"
     if live is not None:
         beginning, recorded, one = live
         project, label = beginning.project, beginning.label
@@ -100,17 +117,41 @@ def _live(workspace: Workspace, identifier: RunId) -> tuple[Beginning, Recorded,
     return None if beginning is None else (beginning, one.recorded(beginning.started_s), one)
 
 
-def list_runs(workspace: Workspace, view: View, project: str | None = None) -> Iterator[RecordedRun]:
-    """Yields the runs of a project, or of all: those under way first, then the newest."""
-    seen = set()
-    for one in reversed(live_run.list_live(workspace.runs_folder)):
+def list_runs(
+    workspace: Workspace, view: View, project: str | None = None, *, newest_first: bool = True
+) -> Iterator[RecordedRun]:
+    """Yields the runs of a project, or of all, by when they began: those under way are the newest."""
+    live = []
+    for one in live_run.list_live(workspace.runs_folder):
         beginning = one.beginning()
         if beginning is not None and project in (None, beginning.project):
-            seen.add(one.id)
-            yield describe(workspace, view, one.id)
-    for found in view.runs(project):
-        if found.id not in seen:
-            yield describe(workspace, view, found.id)
+            live.append(one.id)
+    if newest_first:
+        for identifier in reversed(live):
+            yield describe(workspace, view, identifier)
+    for found in view.runs(project, newest_first=newest_first):
+        if found.id not in live:
+            yield _describe(workspace, found)
+    if not newest_first:
+        for identifier in live:
+            yield describe(workspace, view, identifier)
+
+
+def count_runs(workspace: Workspace, view: View, project: str | None = None) -> int:
+    """Returns how many runs a project has, or all."""
+    live = {one.id for one in live_run.list_live(workspace.runs_folder) if _is_of(one, project)}
+    known = set(view.run_ids(project))
+    return len(known | live)
+
+
+def _is_of(one: LiveRun, project: str | None) -> bool:
+    beginning = one.beginning()
+    return beginning is not None and project in (None, beginning.project)
+
+
+def projects(view: View) -> list[str]:
+    """Returns the projects that hold runs or artifacts, sorted."""
+    return sorted({*view.projects_of_runs(), *(names.split_collection(c.name)[0] for c in view.collections() if not names.is_registry(c.name))})
 
 
 def history(workspace: Workspace, view: View, identifier: RunId) -> list[dict[str, Any]]:
@@ -123,6 +164,60 @@ def history(workspace: Workspace, view: View, identifier: RunId) -> list[dict[st
     if live is not None:
         rows += live[1].history()
     return rows
+
+
+def system(workspace: Workspace, view: View, identifier: RunId) -> list[dict[str, Any]]:
+    """Returns what the machine did while the run went on, one dictionary a look, by time."""
+    describe(workspace, view, identifier)
+    rows: list[dict[str, Any]] = []
+    for file in _files(view, identifier, SYSTEM):
+        rows += events.decode_history(contents.read_whole(workspace, *file))
+    live = _live(workspace, identifier)
+    return rows + (live[1].system if live is not None else [])
+
+
+class KeptFile(Struct, frozen=True):
+    """A file that a run keeps: in the store, or, while it runs, on disk.
+
+    Attributes:
+        path: as the run named it.
+        size: in bytes.
+        held: what it is part of in the store, or None.
+        file: where it lies on disk, or None.
+    """
+
+    path: str
+    size: int
+    held: Contents | None
+    file: Path | None
+
+
+def kept_files(workspace: Workspace, view: View, identifier: RunId) -> list[KeptFile]:
+    """Returns the files that a run keeps beside its record, by path; what a resumed run kept later replaces what was before."""
+    describe(workspace, view, identifier)
+    found: dict[str, KeptFile] = {}
+    objects = workspace.repository.objects
+    for digest, _, recipes in _files(view, identifier, FILES):
+        index = objects.recipe_index(None if recipes is None else RecordId(recipes))
+        held = Contents(objects.manifest(ManifestId(digest)), index)
+        for entry in held.manifest:
+            found[entry.path] = KeptFile(entry.path, entry.size, held, None)
+    live = _live(workspace, identifier)
+    if live is not None:
+        folder = live[2].files_folder(live[0])
+        for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            if file.is_file():
+                path = file.relative_to(folder).as_posix()
+                found[path] = KeptFile(path, file.stat().st_size, None, file)
+    return [found[path] for path in sorted(found)]
+
+
+def write_kept(workspace: Workspace, kept: KeptFile, target: Path) -> None:
+    """Writes a file that a run keeps to a path whose folder exists."""
+    if kept.held is not None:
+        contents.write_entry(workspace, kept.held, kept.path, target)
+    elif kept.file is not None and not (target.exists() and target.samefile(kept.file)):
+        atomic_file.replace(target, kept.file.read_bytes())
 
 
 def console(workspace: Workspace, view: View, identifier: RunId) -> bytes:

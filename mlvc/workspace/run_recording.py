@@ -6,20 +6,22 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgpack
 
 from mlvc.errors import ConflictError, DamageError, UsageError
 from mlvc.fold.questions import Member, View
-from mlvc.format import names, values
-from mlvc.format.ids import FactId, RunId, VersionId, short
+from mlvc.format import entry_path, names, values
+from mlvc.format.ids import FactId, FileDigest, RunId, VersionId, short
 from mlvc.format.operations import Edge, Operation, RunHead
 from mlvc.repository.commit import Commit
-from mlvc.runs import events, labels, live_run, made_up_names, surroundings
+from mlvc.runs import events, labels, live_run, made_up_names, metrics, surroundings
 from mlvc.runs.events import Recorded
 from mlvc.runs.live_run import Beginning, LiveRun, RunWriter
+from mlvc.runs.metrics import MetricRule
 from mlvc.workspace import publishing, registry, run_questions
 from mlvc.workspace.draft import Draft
 from mlvc.workspace.publishing import Published
@@ -48,6 +50,8 @@ def begin(
     facts: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
     tags: Sequence[str] = (),
+    files: str = "",
+    fork: tuple[RunId, int] | None = None,
 ) -> ActiveRun:
     """Begins a run, takes up an ended one again, or joins one under way.
 
@@ -60,6 +64,8 @@ def begin(
         facts: job_type, group, notes and the like, JSON values.
         config: as given at the start.
         tags: of the run.
+        files: folder for what the run keeps; "" for one in the store.
+        fork: (run, step): begins with that run's config, and its history up to and with the step.
 
     Raises:
         UsageError: `resume` is not met.
@@ -84,13 +90,15 @@ def begin(
     if identifier is None:
         identifier, _ = labels.claim(workspace.repository.backend, project, label)
     before = run_questions.describe(workspace, view, identifier) if known else None
-    beginning = _beginning(workspace, view, project, label, name, before, dict(facts or {}))
+    beginning = _beginning(workspace, view, project, label, name, before, dict(facts or {}), files)
     writer, began = live_run.begin(workspace.runs_folder, identifier, beginning)
     active = ActiveRun(workspace, writer, began)
     _active.add(active)
     given = {} if before is None else {"config": before.config, "summary": before.summary}
-    active.config = {**given.get("config", {}), **(config or {})}
-    active.summary = dict(given.get("summary", {}))
+    if fork is not None:
+        _take_over_history(active, *fork)
+    active.config = {**active.config, **given.get("config", {}), **(config or {})}
+    active.summary.update(given.get("summary", {}))
     if config:
         active.set_config(dict(config))
     if tags:
@@ -106,6 +114,7 @@ def _beginning(
     name: str | None,
     before: run_questions.RecordedRun | None,
     facts: dict[str, Any],
+    files: str,
 ) -> Beginning:
     started = time.time()
     recorded = {
@@ -129,7 +138,23 @@ def _beginning(
         first_step = 1 + max((row["_step"] for row in rows), default=-1)
         sealed = view.run(before.id)
         saw = tuple(head.hex() for head in sealed.heads) if sealed else ()
-    return Beginning(project, label, started, first_step, saw, recorded, surroundings.job_of(workspace.environment))
+    return Beginning(project, label, started, first_step, saw, recorded, surroundings.job_of(workspace.environment), files)
+
+
+def _take_over_history(active: ActiveRun, parent: RunId, last_step: int) -> None:
+    """Writes what another run had logged up to a step, and its config, into a run that has just begun."""
+    workspace = active.workspace
+    view = workspace.repository.view()
+    recorded = run_questions.describe(workspace, view, parent)
+    active.set_facts({"forked_from": {"run": parent.hex(), "label": recorded.label, "step": last_step}})
+    active.set_config(dict(recorded.config))
+    active.config = dict(recorded.config)
+    for row in run_questions.history(workspace, view, parent):
+        if row["_step"] <= last_step:
+            values = {name: value for name, value in row.items() if not name.startswith("_")}
+            active.log_values(row["_step"], values)
+            active.summary.update(values)
+    active.first_step = last_step + 1
 
 
 def _arguments() -> list[str]:
@@ -207,6 +232,24 @@ class ActiveRun:
         """Records all tags of the run."""
         self._append([events.TAGS, list(tags)])
 
+    def define_metric(self, rule: MetricRule) -> None:
+        """Records how a metric is summed up."""
+        self._append([events.METRIC, metrics.rule_to_json(rule)])
+
+    def log_system(self, seen: dict[str, float]) -> None:
+        """Records what the machine is doing."""
+        self._append([events.SYSTEM, time.time(), seen])
+
+    @property
+    def console_path(self) -> Path:
+        """Where what the program prints goes."""
+        return self._writer.live.console_path
+
+    @property
+    def files_folder(self) -> Path:
+        """Where the files lie that the run keeps; made when something is put there."""
+        return self._writer.live.files_folder(self.beginning)
+
     def use(self, version: VersionId, name: str, use_as: str = "") -> None:
         """Records that the run used a version."""
         self._append([events.INPUT, version, name, use_as])
@@ -258,7 +301,9 @@ class ActiveRun:
 
 
 def _plain(value: Any) -> Any:
-    """Returns what stands for a value that MessagePack does not know, such as a numpy scalar."""
+    """Returns what stands for a value that MessagePack does not know, such as a numpy scalar, or an integer of more than 64 bits."""
+    if isinstance(value, int):
+        return float(value)
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, (set, frozenset)):
@@ -291,7 +336,7 @@ def seal(workspace: Workspace, live: LiveRun) -> bool:
         recorded = live.recorded(beginning.started_s)
         state, exit_code = live_run.state_of_dead(recorded)
         with workspace.committing(f"run {beginning.label}: {state}") as commit:
-            files = _files(workspace, commit, live, recorded)
+            files = _files(workspace, commit, live, beginning, recorded)
             facts = {
                 **beginning.facts,
                 **recorded.facts,
@@ -335,8 +380,9 @@ def _heads_of_this_clone(view: View, run: RunId, beginning: Beginning) -> list[F
     return [] if found is None or beginning.saw else list(found.heads)
 
 
-def _files(workspace: Workspace, commit: Commit, live: LiveRun, recorded: Recorded) -> dict[str, Any]:
+def _files(workspace: Workspace, commit: Commit, live: LiveRun, beginning: Beginning, recorded: Recorded) -> dict[str, Any]:
     found: dict[str, bytes] = {run_questions.HISTORY: events.encode_history(recorded.history())}
+    found[run_questions.SYSTEM] = events.encode_history(recorded.system)
     if live.console_path.exists():
         found[run_questions.CONSOLE] = live.console_path.read_bytes()
     if workspace.checkout is not None:
@@ -348,7 +394,21 @@ def _files(workspace: Workspace, commit: Commit, live: LiveRun, recorded: Record
             stored = commit.ingest.add_bytes(data)
             commit.need("file", stored.digest, stored.recipe)
             files[name] = (stored.digest, stored.size, stored.recipe)
+    kept = dict(_kept_files(live.files_folder(beginning)))
+    if kept:
+        manifest, recipes, tree = publishing.store_tree(workspace, commit, Draft(f"{beginning.project}/{beginning.label}", "", kept))
+        files[run_questions.FILES] = (FileDigest(manifest), tree.size_bytes, recipes)
     return files
+
+
+def _kept_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yields path and file of what a run keeps. A link whose file is gone is left out: the run must end all the same."""
+    for parent, _, found in os.walk(folder):
+        for name in found:
+            file = Path(parent) / name
+            path = entry_path.normalise(file.relative_to(folder).as_posix())
+            if file.is_file() and entry_path.is_allowed(path):
+                yield path, file
 
 
 def seal_crashed(workspace: Workspace) -> list[RunId]:

@@ -85,7 +85,7 @@ def test_a_draft_has_no_version_and_a_logged_one_does_not_change(folder):
     draft = wandb.Artifact("a", "dataset")
     with pytest.raises(mlvc.ArtifactNotLoggedError):
         _ = draft.version
-    assert not hasattr(draft, "digest")
+    assert not hasattr(draft, "aliases")
     (folder / "f").write_text("x")
     with pytest.raises(mlvc.ArtifactFinalizedError):
         logged().add_file("f")

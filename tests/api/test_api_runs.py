@@ -30,7 +30,7 @@ def test_config_summary_and_history_are_recorded(folder):
     found = only_run()
     assert found.config == {"lr": 0.1, "layers": [1, 2]}
     assert (found.job_type, found.tags, found.group, found.notes) == ("train", ["a"], "g", "n")
-    assert [row["loss"] for row in found.history()] == [1.0, 0.5, 1 / 3]
+    assert [row["loss"] for row in found.history(pandas=False)] == [1.0, 0.5, 1 / 3]
     assert found.summary["best"] == 0.25
     assert found.summary["loss"] == 1 / 3
 
@@ -42,7 +42,7 @@ def test_steps_must_grow_and_a_step_given_stays_open(folder, capsys):
         run.log({"a": 0}, step=4)
         run.log({"c": 3})
         run.log({"d": 4})
-    rows = [{k: v for k, v in row.items() if k != "_runtime" and k != "_timestamp"} for row in only_run().history()]
+    rows = [{k: v for k, v in row.items() if k != "_runtime" and k != "_timestamp"} for row in only_run().history(pandas=False)]
     assert rows == [{"_step": 5, "a": 1, "b": 2, "c": 3}, {"_step": 6, "d": 4}]
     assert "dropped" in capsys.readouterr().err
 
@@ -96,7 +96,7 @@ def test_threads_lose_nothing(folder):
             thread.start()
         for thread in threads:
             thread.join()
-    rows = only_run().history()
+    rows = only_run().scan_history()
     assert sum(1 for row in rows for key in row if key.startswith("t")) == 1600
 
 
@@ -111,7 +111,7 @@ def test_what_log_returned_from_survives_kill_9_and_the_run_is_resumed_elsewhere
     )
     assert killed.wait() == -signal.SIGKILL
     found = wandb.Api().run("abc")
-    assert (found.state, len(found.history())) == ("crashed", 100)
+    assert (found.state, len(found.history(pandas=False))) == ("crashed", 100)
     resumed = python(
         """
         import mlvc
@@ -122,7 +122,7 @@ def test_what_log_returned_from_survives_kill_9_and_the_run_is_resumed_elsewhere
     )
     assert resumed.wait() == 0, resumed.stderr.read()
     found = wandb.Api().run("abc")
-    assert (found.state, [row["loss"] for row in found.history()]) == ("finished", list(range(101)))
+    assert (found.state, [row["loss"] for row in found.history(pandas=False)]) == ("finished", list(range(101)))
 
 
 def test_a_run_under_way_is_visible_to_other_processes(folder, python):
@@ -137,7 +137,7 @@ def test_a_run_under_way_is_visible_to_other_processes(folder, python):
     )
     assert child.stdout.readline() == "ready\n"
     found = wandb.Api().run("live")
-    assert (found.state, found.history()[0]["loss"]) == ("running", 7)
+    assert (found.state, found.history(pandas=False)[0]["loss"]) == ("running", 7)
     child.communicate("go\n")
     assert wandb.Api().run("live").state == "finished"
 
@@ -156,7 +156,7 @@ def test_sigterm_marks_a_run_preempted(folder, python):
     child.send_signal(signal.SIGTERM)
     assert child.wait() == -signal.SIGTERM
     found = wandb.Api().run("spot")
-    assert (found.state, len(found.history())) == ("preempted", 1)
+    assert (found.state, len(found.history(pandas=False))) == ("preempted", 1)
 
 
 def test_forked_workers_log_to_the_run_and_do_not_keep_it_alive(folder):
@@ -168,7 +168,7 @@ def test_forked_workers_log_to_the_run_and_do_not_keep_it_alive(folder):
         os._exit(0)
     os.waitpid(child, 0)
     run.finish()
-    keys = {key for row in wandb.Api().run("forked").history() for key in row}
+    keys = {key for row in wandb.Api().run("forked").history(pandas=False) for key in row}
     assert {"parent", "child"} <= keys
 
 
@@ -187,7 +187,7 @@ def test_ranks_of_one_job_share_an_id_and_the_last_one_seals(folder, python):
     ranks[1].communicate("go\n")
     found = wandb.Api().run("job")
     assert found.state == "finished"
-    assert {"rank0", "rank1"} <= {key for row in found.history() for key in row}
+    assert {"rank0", "rank1"} <= {key for row in found.history(pandas=False) for key in row}
     assert len(wandb.Api().runs()) == 1
 
 
@@ -286,4 +286,4 @@ def test_a_run_of_another_host_is_left_to_that_host(folder, python):
     far.wait()
     wandb.init(id="later").finish()
     assert {r.id: r.state for r in wandb.Api().runs()} == {"far": "unknown", "here": "finished", "later": "finished"}
-    assert wandb.Api().run("far").history()[0]["loss"] == 1.0
+    assert wandb.Api().run("far").history(pandas=False)[0]["loss"] == 1.0

@@ -24,7 +24,7 @@ def cell(folder):
 def test_a_second_init_finishes_the_first_run(cell):
     cell("import mlvc as wandb; first = wandb.init(id='one'); first.log({'a': 1})")
     cell("second = wandb.init(id='two'); second.log({'a': 2})")
-    assert cell("print({r.id: r.state for r in wandb.Api().runs()})").strip() == "{'two': 'running', 'one': 'finished'}"
+    assert cell("print({r.id: r.state for r in wandb.Api().runs()})").strip() == "{'one': 'finished', 'two': 'running'}"
 
 
 def test_a_cell_run_again_may_change_the_config(cell):

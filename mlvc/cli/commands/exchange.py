@@ -309,6 +309,14 @@ def fetch_apart_command() -> None:
     sys.stdout.buffer.write(fetching_apart.answer(context.workspace(), sys.stdin.buffer.read()))
 
 
+@click.command("references-apart", hidden=True)
+def references_apart_command() -> None:
+    """Ask buckets for another process, which may fork; see `mlvc.workspace.references`."""
+    from mlvc.workspace import references
+
+    sys.stdout.buffer.write(references.answer(sys.stdin.buffer.read(), os.environ))
+
+
 @click.command("fetch", epilog="Examples: mlvc fetch   mlvc fetch mnist:production")
 @click.argument("references", nargs=-1, type=parameters.REFERENCE)
 @click.option("--remote", help="Which remote; default: the upstream.")
