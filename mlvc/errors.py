@@ -9,6 +9,7 @@
     ├── CommError                         what W&B scripts catch when something asked for is not had
     │   ├── AuthenticationError           never raised
     │   ├── ConflictError        exit 3   two answers, and only a person can choose
+    │   ├── ProtectedError       exit 3   who may has not signed
     │   ├── NotFoundError        exit 4   (also a LookupError)
     │   └── RemoteError          exit 5   the other side failed or refused
     ├── DamageError              exit 1   stored bytes are not what was written
@@ -67,6 +68,12 @@ class AuthenticationError(CommError):
 
 class ConflictError(CommError):
     """Two answers are equally right; a person decides."""
+
+    exit_code = 3
+
+
+class ProtectedError(CommError):
+    """A protected alias would change, and nobody who may has signed."""
 
     exit_code = 3
 

@@ -25,7 +25,8 @@ _VERBS = {
         "why": "tracing",
         "lineage": "tracing",
     },
-    "name and promote": {"alias": "naming", "link": "naming", "unlink": "naming", "delete": "naming"},
+    "name and promote": {"alias": "naming", "link": "naming", "unlink": "naming", "delete": "naming"}
+    | {"protect": "protecting", "verify": "protecting"},
     "record runs": {"run": "running", "runs": "running", "history": "running"},
     "share": {"remote": "exchange", "push": "exchange", "pull": "exchange", "fetch": "exchange", "serve": "exchange"},
     "look after": {"undo": "caring", "oplog": "caring", "fsck": "caring", "du": "caring"}
@@ -48,7 +49,6 @@ _OTHER_WORDS = {
     "repro": "'mlvc run -- COMMAND' records a command with its inputs and outputs",
     "dag": "use 'mlvc lineage REF'",
     "import": "use 'mlvc add PATH'",
-    "verify": "use 'mlvc fsck'",
     "merge": "histories merge by themselves on 'mlvc pull'",
 }
 

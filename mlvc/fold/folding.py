@@ -13,7 +13,7 @@ from msgspec import Struct
 from mlvc.errors import InvalidNameError
 from mlvc.fold import actions, aliases, details, facts, protection, runs, versions
 from mlvc.fold.look import Changes, Look, Overlay, Value, key
-from mlvc.format import names, transaction
+from mlvc.format import names, signature, transaction
 from mlvc.format.ids import FactId, TransactionId, VersionId, fact_id
 from mlvc.format.operations import (
     Collection,
@@ -35,7 +35,7 @@ from mlvc.format.operations import (
     Undo,
     Unlink,
 )
-from mlvc.format.transaction import Transaction
+from mlvc.format.transaction import Envelope, Transaction
 
 
 class Arrival(Struct, frozen=True):
@@ -55,6 +55,17 @@ class Arrival(Struct, frozen=True):
     def id(self) -> TransactionId:
         """The transaction's id."""
         return transaction.transaction_id(self.data)
+
+
+def arrival_of(envelope: Envelope, decoded: Transaction | None = None) -> Arrival:
+    """Returns a transaction as it arrives, with the key that its signature was verified against.
+
+    Raises:
+        NoTransactionError: the signature that it asks for is missing or wrong: this copy is no transaction.
+        NewerFormatError, DamageError: see `fold`.
+    """
+    decoded = decoded or transaction.decode(envelope.data)
+    return Arrival(envelope.data, signature.signer_of(envelope, decoded), decoded)
 
 
 def fold(arrival: Arrival, look: Look) -> Changes:
@@ -77,6 +88,19 @@ def fold(arrival: Arrival, look: Look) -> Changes:
     _apply(view, identifier, decoded, arrival.signer, counters["arrivals"])
     _unpark_after(view, identifier, counters["arrivals"])
     return view.changes()
+
+
+def refusal_of(look: Look, made: Transaction, signer: str | None) -> str | None:
+    """Returns why an operation of a transaction would be refused if it were folded now, signed by a key; None when none would be."""
+    if not any(True for _ in look.scan(key("protected"))):
+        return None
+    view = Overlay(look)
+    counters = _counters(view)
+    _apply(view, transaction.transaction_id(transaction.encode(made)), made, signer, counters["arrivals"])
+    for change in view.changes():
+        if change.key.startswith(key("refused")) and change.new is not None:
+            return str(change.new["why"])
+    return None
 
 
 def arrivals(look: Look) -> int:

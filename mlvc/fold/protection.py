@@ -10,6 +10,7 @@ from __future__ import annotations
 from mlvc.fold import aliases, facts, versions
 from mlvc.fold.aliases import AliasAnswer
 from mlvc.fold.look import Look, Overlay, key, parts
+from mlvc.format import names
 from mlvc.format.ids import FactId
 from mlvc.format.operations import Move, Operation, Protect
 
@@ -60,5 +61,5 @@ def refusal(before: State, look: Look, operation: Operation, signer: str | None)
         collection, alias = name
         moves = isinstance(operation, Move) and (operation.collection, operation.alias) == name
         if moves or after.get(name) != (answered, keys):
-            return f"the alias '{alias}' of {collection} is protected, and the transaction is not signed by a key that may change it"
+            return f"the alias '{alias}' of {names.display_collection(collection)} is protected, and the transaction is not signed by a key that may change it"
     return None

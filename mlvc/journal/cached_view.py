@@ -19,13 +19,14 @@ from msgspec.structs import replace
 
 from mlvc.derived_database import DerivedDatabase
 from mlvc.errors import DamageError, NewerFormatError
-from mlvc.fold.folding import Arrival, fold
+from mlvc.fold.folding import arrival_of, fold
 from mlvc.fold.look import Change, Changes, DictView, Look, Value
 from mlvc.fold.questions import View
 from mlvc.fold.sweeping import fold_act
 from mlvc.format import transaction
 from mlvc.format.ids import TransactionId
 from mlvc.format.journal_entry import NO_PREDECESSOR, Entry, entry_hash
+from mlvc.format.signature import NoTransactionError
 from mlvc.format.transaction import Envelope
 from mlvc.journal import entries
 from mlvc.journal.entries import Journal
@@ -244,13 +245,17 @@ class CachedView:
             identifier = envelope.id
             if self.entry_of(identifier) is not None:
                 continue
+            try:
+                arrival = arrival_of(envelope, said)
+            except NoTransactionError:
+                continue  # a copy without its signature; the whole one may come yet
             first = self._database.execute("SELECT number, id FROM unconfirmed ORDER BY number LIMIT 1").fetchone()
             if first is not None and first[1] == identifier:
                 self._database.execute("DELETE FROM unconfirmed WHERE number = ?", first[0])  # only its label changes
             else:
                 if first is not None:
                     self._roll_back_pending()
-                self._apply(fold(Arrival(envelope.data, decoded=said), self._seen))
+                self._apply(fold(arrival, self._seen))
             confirmed += 1
             self._database.execute("INSERT INTO confirmed VALUES (?, ?)", identifier, entry.number)
         return confirmed
@@ -263,7 +268,9 @@ class CachedView:
             have = []
         for envelope in wanted[len(have) :]:
             try:
-                changes = fold(_arrival(envelope), self._look)
+                changes = fold(arrival_of(envelope), self._look)
+            except NoTransactionError:
+                continue
             except NewerFormatError as error:
                 return replace(standing, stopped=f"{error.message} (in the pending transaction {envelope.id.hex()[:12]})")
             self._apply(changes)
@@ -307,10 +314,6 @@ class CachedView:
 def _from(journal: Journal, standing: Standing) -> Iterator[tuple[Journal, Entry, bytes]]:
     for entry, data in journal.iterate(standing.number, standing.hash):
         yield journal, entry, data
-
-
-def _arrival(envelope: Envelope) -> Arrival:
-    return Arrival(envelope.data)
 
 
 def _pack(changes: Changes) -> bytes:

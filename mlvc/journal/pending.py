@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from mlvc.backend.interface import Backend, KeyMissingError
 from mlvc.errors import DamageError, NewerFormatError
-from mlvc.format import transaction
+from mlvc.format import signature, transaction
 from mlvc.format.ids import TransactionId
+from mlvc.format.signature import NoTransactionError
 from mlvc.format.transaction import Envelope
 
 _FOLDER = "pending"
@@ -47,8 +48,27 @@ class PendingFolder:
         return envelope
 
     def add(self, envelope: Envelope) -> None:
-        """Makes a transaction pending; durable on return. One that is pending already stays as it is."""
-        self._backend.create(self._key(envelope.id), transaction.encode_envelope(envelope))
+        """Makes a transaction pending; durable on return. One that is pending already stays as it is, unless it lacks its signature."""
+        key, data = self._key(envelope.id), transaction.encode_envelope(envelope)
+        if not self._backend.create(key, data) and envelope.signature:
+            there = self.read(envelope.id)
+            if there is not None and not signature.is_whole(there):
+                self._backend.delete(key)
+                self._backend.create(key, data)
+
+    def drop_stripped(self) -> None:
+        """Removes copies of signed transactions without their signature: nobody ever takes them in."""
+        for identifier in self.ids():
+            found = self.read(identifier)
+            if found is not None and not found.signature and not self._is_whole(found):
+                self.remove(identifier)
+
+    @staticmethod
+    def _is_whole(envelope: Envelope) -> bool:
+        try:
+            return signature.is_whole(envelope)
+        except NewerFormatError:
+            return True  # nobody here can tell
 
     def remove(self, identifier: TransactionId) -> None:
         """Forgets one that a durable journal entry holds."""
@@ -57,14 +77,18 @@ class PendingFolder:
     def in_order(self) -> list[Envelope]:
         """Returns all of them, each after those that its `after` names, equal ones by id.
 
-        Those that a newer mlvc made stand as late as those that come after them allow.
+        Those that a newer mlvc made stand as late as those that come after them allow. A signed one without its signature is none.
         """
         envelopes = {e.id: e for i in self.ids() if (e := self.read(i)) is not None}
         after: dict[TransactionId, set[TransactionId]] = {}
         unknown: list[TransactionId] = []
         for identifier in sorted(envelopes):
             try:
-                after[identifier] = set(transaction.decode(envelopes[identifier].data).after) & envelopes.keys()
+                decoded = transaction.decode(envelopes[identifier].data)
+                signature.signer_of(envelopes[identifier], decoded)
+                after[identifier] = set(decoded.after) & envelopes.keys()
+            except NoTransactionError:
+                continue
             except NewerFormatError:
                 unknown.append(identifier)
         ordered: list[Envelope] = []

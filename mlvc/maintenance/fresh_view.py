@@ -7,11 +7,11 @@ from functools import partial
 
 from msgspec import Struct
 
-from mlvc.fold.folding import Arrival, fold
+from mlvc.fold.folding import arrival_of, fold
 from mlvc.fold.look import DictView
 from mlvc.fold.questions import View
 from mlvc.fold.sweeping import fold_act
-from mlvc.format import journal_entry, transaction
+from mlvc.format import journal_entry, signature, transaction
 from mlvc.format.journal_entry import Control
 from mlvc.format.transaction import Envelope, Transaction
 from mlvc.journal.entries import Journal
@@ -55,7 +55,7 @@ def fold_anew(repository: Repository, written_s: Callable[[Journal, int], float]
         if isinstance(one, Control):
             values.apply(fold_act(one, values))
         else:
-            values.apply(fold(Arrival(one.envelope.data), values))
+            values.apply(fold(arrival_of(one.envelope, one.transaction), values))
             told.append(one)
     confirmed = 0
     for one in told:
@@ -78,7 +78,7 @@ def _told(repository: Repository, written_s: Callable[[Journal, int], float]) ->
             if entry.control is not None:
                 yield entry.control
             for envelope in entry.envelopes:
-                if envelope.id not in seen:
+                if envelope.id not in seen and signature.is_whole(envelope):
                     seen.add(envelope.id)
                     yield Told(envelope, transaction.decode(envelope.data), written)
     for envelope, modified_s in waiting:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from mlvc.errors import DamageError, RemoteError
-from mlvc.format import journal_entry
+from mlvc.format import journal_entry, signature
 from mlvc.format.journal_entry import MAX_SIZE, MAX_TRANSACTIONS, Control, Entry
 from mlvc.format.transaction import Envelope
 from mlvc.journal.entries import Journal
@@ -66,12 +66,12 @@ def append_transactions(journal: Journal, known: Tail, envelopes: Sequence[Envel
         DamageError: the journal does not continue from `known`.
         RemoteError: the store says of a number that it is taken, and does not give what took it.
     """
-    waiting = list(envelopes)
+    waiting = [envelope for envelope in envelopes if signature.is_whole(envelope)]
     tail = known
     unexplained = 0
     while True:
         tail, fresh = find_tail(journal, tail)
-        there = {envelope.id for entry, _ in fresh for envelope in entry.envelopes}
+        there = {envelope.id for entry, _ in fresh for envelope in entry.envelopes if signature.is_whole(envelope)}
         waiting = [envelope for envelope in waiting if envelope.id not in there]
         if not waiting:
             return tail

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from mlvc.errors import NewerFormatError
+from mlvc.errors import NewerFormatError, ProtectedError
+from mlvc.fold.folding import refusal_of
 from mlvc.fold.questions import View
-from mlvc.format import canonical, record, transaction, values
+from mlvc.format import canonical, record, signature, transaction, values
 from mlvc.format.ids import NONCE_SIZE, TransactionId
 from mlvc.format.operations import Operation
 from mlvc.format.record import Kind
@@ -35,6 +37,16 @@ class Committed(Struct, frozen=True):
     new_bytes: int
 
 
+class Signing(Protocol):
+    """Signs transactions with a person's keys."""
+
+    def keys(self) -> Sequence[str]:
+        """Returns the public keys that can sign, the preferred one first."""
+
+    def sign(self, key: str, data: bytes) -> bytes:
+        """Returns the signature of `data` by a key's owner; Error when it cannot be made."""
+
+
 class Commit:
     """Collects what one transaction says. Made by `Repository.committing`, which writes it when the block ends.
 
@@ -43,8 +55,9 @@ class Commit:
         written: what the commit did, once the block has ended; None while it is under way or when nothing was said.
     """
 
-    def __init__(self, ingest: Ingest, who: str, command: str) -> None:
+    def __init__(self, ingest: Ingest, who: str, command: str, signing: Signing | None = None) -> None:
         self.ingest = ingest
+        self._signing = signing
         self.written: Committed | None = None
         self._who = who
         self._command = command
@@ -84,20 +97,41 @@ class Commit:
         return not self._operations and self._build is None
 
     def envelope(self, view: View) -> Envelope:
-        """Returns the transaction, made after everything `view` holds."""
+        """Returns the transaction, made after everything `view` holds, and signed where a protected alias demands it."""
         if self._build is not None:
             self._operations.extend(self._build(view))
-        return make_envelope(
-            Transaction(
-                nonce=os.urandom(NONCE_SIZE),
-                who=self._who,
-                when_ms=int(time.time() * 1000),
-                command=self._command,
-                after=view.heads(),
-                operations=tuple(self._operations),
-                needs=tuple(self._needs.values()),
-            ),
-            self.ingest,
+        made = Transaction(
+            nonce=os.urandom(NONCE_SIZE),
+            who=self._who,
+            when_ms=int(time.time() * 1000),
+            command=self._command,
+            after=view.heads(),
+            operations=tuple(self._operations),
+            needs=tuple(self._needs.values()),
+        )
+        key = self._key_needed(view, made)
+        if key is None:
+            return make_envelope(made, self.ingest)
+        envelope = make_envelope(replace(made, signer=key), self.ingest)
+        assert self._signing is not None, "it offered the key"
+        return replace(envelope, signature=self._signing.sign(key, envelope.data))
+
+    def _key_needed(self, view: View, made: Transaction) -> str | None:
+        """Returns the key to sign with, or None where every clone takes the transaction unsigned.
+
+        Raises:
+            ProtectedError: none of this person's keys will do.
+        """
+        problem = refusal_of(view.look, made, None)
+        if problem is None:
+            return None
+        for key in self._signing.keys() if self._signing is not None else ():
+            if refusal_of(view.look, made, key) is None:
+                return key
+        allowed = {key for name in view.protected_collections() for keys in view.protected(name).values() for key in keys}
+        shown = ", ".join(sorted(signature.fingerprint(key) for key in allowed)[:4])
+        raise ProtectedError(
+            problem, hint=f"a key that may is one of {shown}: name yours with MLVC_SIGNING_KEY or git config user.signingKey"
         )
 
 

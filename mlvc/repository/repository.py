@@ -11,7 +11,7 @@ from mlvc import atomic_file
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
-from mlvc.format.ids import NONCE_SIZE
+from mlvc.format.ids import NONCE_SIZE, TransactionId
 from mlvc.format.journal_entry import GENESIS, NO_PREDECESSOR, Control
 from mlvc.format.transaction import Envelope
 from mlvc.journal import entries
@@ -22,7 +22,7 @@ from mlvc.objects.store import ObjectStore
 from mlvc.progress import SILENT, Progress
 from mlvc.repository import append, store_record
 from mlvc.repository.append import Tail
-from mlvc.repository.commit import Commit, Committed, check_understood, joining, make_envelope
+from mlvc.repository.commit import Commit, Committed, Signing, check_understood, joining, make_envelope
 from mlvc.repository.locks import StoreLocks
 
 _DERIVED = "cache"
@@ -109,7 +109,9 @@ class Repository:
     # -- committing -------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def committing(self, who: str, command: str, progress: Progress = SILENT) -> Iterator[Commit]:
+    def committing(
+        self, who: str, command: str, progress: Progress = SILENT, signing: Signing | None = None
+    ) -> Iterator[Commit]:
         """Collects content and operations, and writes them as one transaction when the block ends well.
 
         Atomic: after a crash, or an exception in the block, all of it is there or none. Concurrent commits of other
@@ -118,6 +120,7 @@ class Repository:
         Raises:
             NewerFormatError: the repository holds what this mlvc does not understand.
             LocalFileError: the disk refused; nothing changed.
+            ProtectedError: it would change what a protected alias answers, and `signing` has no key that may.
         """
         from mlvc.objects.ingest import Ingest  # the chunker and thread pools load only for those who write
 
@@ -125,7 +128,7 @@ class Repository:
             check_understood(self.refresh().stopped)
             self.objects.index.leave_out(self._view.view().swept(self.id))
             ingest = Ingest(self.objects, progress)
-            commit = Commit(ingest, who, command)
+            commit = Commit(ingest, who, command, signing)
             try:
                 yield commit
                 if commit.is_empty:
@@ -190,6 +193,7 @@ class Repository:
             standing = self.refresh()
             if standing.stopped is not None:
                 return 0
+            self.pending.drop_stripped()
             waiting = self.pending.in_order()
             fresh = [e for e in waiting if self._view.entry_of(e.id) is None]
             appends = bool(fresh) and self.is_authority(standing)
@@ -207,6 +211,17 @@ class Repository:
                     self.pending.remove(envelope.id)
         self.refresh()
         return len(fresh) if appends else 0
+
+    def envelope_of(self, identifier: TransactionId) -> Envelope | None:
+        """Returns a folded transaction as journal or pending folder hold it, or None."""
+        number, journal = self._view.entry_of(identifier), self.journal()
+        if number is None or journal is None:
+            return self.pending.read(identifier)
+        for _, entry, _ in journal.whole():
+            for envelope in entry.envelopes:
+                if envelope.id == identifier:
+                    return envelope
+        return None
 
     def close(self) -> None:
         """Closes the caches."""

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 
 from mlvc import atomic_file
 from mlvc.errors import ConflictError, UnsupportedError
-from mlvc.fold.folding import Arrival, fold
+from mlvc.fold.folding import arrival_of, fold
 from mlvc.fold.look import DictView
 from mlvc.fold.questions import View
-from mlvc.format import journal_entry
+from mlvc.format import journal_entry, signature
 from mlvc.format.ids import NONCE_SIZE, VersionId
 from mlvc.format.journal_entry import JOINED, NO_PREDECESSOR, TAKEOVER, Control
 from mlvc.format.pack import PackName
@@ -218,11 +218,12 @@ def preview(repository: Repository, remote: Remote) -> list[Renumbered]:
     values = DictView()
     for _, entry, _ in theirs.whole():
         for envelope in entry.envelopes:
-            values.apply(fold(Arrival(envelope.data), values))
+            if signature.is_whole(envelope):
+                values.apply(fold(arrival_of(envelope), values))
     known = {envelope.id for _, entry, _ in theirs.whole() for envelope in entry.envelopes}
     for envelope in (*_envelopes(ours), *repository.pending.in_order()):
-        if envelope.id not in known:
-            values.apply(fold(Arrival(envelope.data), values))
+        if envelope.id not in known and signature.is_whole(envelope):
+            values.apply(fold(arrival_of(envelope), values))
     then = View(values, len(known))
     found = []
     with repository.reading() as view:

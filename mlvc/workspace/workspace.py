@@ -25,6 +25,7 @@ from mlvc.working_tree.raw_copies import RawCopies
 from mlvc.working_tree.stat_cache import StatCache
 from mlvc.workspace import configuration, locating
 from mlvc.workspace.locating import Location
+from mlvc.workspace.signing import UsersKeys
 
 PROJECT_VARIABLES = ("MLVC_PROJECT", "WANDB_PROJECT")
 USER_VARIABLE = "MLVC_USER"
@@ -181,7 +182,7 @@ class Workspace:
     @contextmanager
     def committing(self, command: str) -> Iterator[Commit]:
         """A commit by this person; see `Repository.committing`."""
-        with self.repository.committing(self.who, command, self.progress) as commit:
+        with self.repository.committing(self.who, command, self.progress, UsersKeys(self.root, self.environment)) as commit:
             yield commit
 
     def first_words(self, view: View) -> list[Operation]:

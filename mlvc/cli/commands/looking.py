@@ -78,12 +78,18 @@ def _version_row(workspace: Workspace, view: View, member: Member) -> tuple[str,
     )
 
 
-@click.command("log", epilog="Examples: mlvc log mnist   mlvc log -n 5")
+@click.command("log", epilog="Examples: mlvc log mnist   mlvc log -n 5   mlvc log registry/mnist --actions")
 @click.argument("collection", required=False, type=parameters.COLLECTION)
 @click.option("-n", "--max-count", default=20, show_default=True, help="How many to show.")
-def log_command(collection: str | None, max_count: int) -> None:
+@click.option("--actions", is_flag=True, help="Show who linked, moved and protected what, the last first.")
+def log_command(collection: str | None, max_count: int, actions: bool) -> None:
     """Show versions, the newest first: who made each, with which run, and what it is called."""
     workspace = context.workspace()
+    if actions:
+        if collection is None:
+            raise click.UsageError("whose actions? expected a registered model, such as registry/mnist")
+        _show_actions(workspace, collection, max_count)
+        return
     with workspace.repository.reading() as view:
         if collection is not None:
             chosen = [resolving.existing_collection(workspace, view, collection)]
@@ -98,6 +104,20 @@ def log_command(collection: str | None, max_count: int) -> None:
             lines += _log_lines(workspace, view, member)
         data = [shapes.version(workspace, view, member) for member in members]
     output.result(data, lines)
+
+
+def _show_actions(workspace: Workspace, collection: str, max_count: int) -> None:
+    from mlvc.workspace import registry
+
+    with workspace.repository.reading() as view:
+        stored = resolving.existing_collection(workspace, view, collection)
+        found = registry.actions(workspace, view, stored)[:max_count]
+    lines = []
+    for action in found:
+        what = " ".join(part for part in (action["action"], action["alias"], action["version"] and f"-> {action['version']}") if part)
+        marks = ["signed"] * bool(action["signer"]) + [f"refused: {action['problem']}"] * bool(action["problem"]) + ["undone"] * action["undone"]
+        lines.append(f"{output.when(action['when_ms'])}  {what}  by {action['who']}" + (f"  ({'; '.join(marks)})" if marks else ""))
+    output.result(found, lines)
 
 
 def _first(members: Iterator[Member], count: int) -> Iterator[Member]:
