@@ -200,8 +200,8 @@ def _config(given: Any, left_out: Sequence[str] | None, only: Sequence[str] | No
 
 def _begin(config: dict[str, Any], said: Settings) -> Run:
     workspace = open_or_make(said.project)
-    joined = os.environ.get(JOINED_VARIABLE)
-    project = said.project or workspace.project
+    joined = os.environ.pop(JOINED_VARIABLE, None)  # a second run of this process is one of its own
+    project = workspace.project if joined else said.project or workspace.project
     workspace.run_project = project
     label = joined or said.run_id
     if said.resume_from:
@@ -225,6 +225,8 @@ def _begin(config: dict[str, Any], said: Settings) -> Run:
     )
     if joined:
         active.seals = False
+        told = {"name": said.run_name, "notes": said.run_notes, "group": said.run_group, "job_type": said.run_job_type}
+        active.set_facts({name: value for name, value in told.items() if value is not None})
     run = Run(workspace, active, said, allow_val_change=bool(said.allow_val_change) or _in_notebook())
     if automatic:
         auto_resume.remember(workspace, project, run.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -36,6 +36,7 @@ def run_command(
     name: str | None,
     job_type: str | None,
     config: dict[str, Any],
+    environment: Mapping[str, str],
     show: Callable[[bytes], None],
 ) -> tuple[int, RecordedRun]:
     """Runs a program as a run.
@@ -46,6 +47,7 @@ def run_command(
         inputs: (reference, path to write it to first, or None).
         outputs: (artifact name, path), logged when the program succeeded.
         name, job_type, config: of the run.
+        environment: the variables that the program gets, beside those that make it join the run.
         show: shows what the program prints.
 
     Returns:
@@ -67,7 +69,7 @@ def run_command(
             if path is not None:
                 held = contents.of(workspace, workspace.repository.view(), member.version)
                 contents.write_out(workspace, held, Path(path).absolute())
-        code = _execute(workspace, active, command, show)
+        code = _execute(workspace, active, command, environment, show)
         if code == 0:
             for output, path in outputs:
                 _publish(workspace, active, output, Path(path))
@@ -99,11 +101,13 @@ def _scan(workspace: Workspace, folder: Path) -> Iterator[tuple[str, Seen]]:
     return scanning.walk(folder, scanning.ignore_rules(ruled))
 
 
-def _execute(workspace: Workspace, active: ActiveRun, command: list[str], show: Callable[[bytes], None]) -> int:
+def _execute(
+    workspace: Workspace, active: ActiveRun, command: list[str], given: Mapping[str, str], show: Callable[[bytes], None]
+) -> int:
     """Runs the program, showing what it prints and keeping it; signals are passed on to it."""
     import subprocess
 
-    environment = {**workspace.environment, _JOINED: active.label, _STORE: str(workspace.repository.path), "MLVC_PROJECT": active.project}
+    environment = {**given, _JOINED: active.label, _STORE: str(workspace.repository.path), "MLVC_PROJECT": active.project}
     environment.setdefault("PYTHONUNBUFFERED", "1")
     console = workspace.runs_folder / active.id.hex() / "console"
     try:

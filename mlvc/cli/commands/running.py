@@ -32,6 +32,7 @@ def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...])
 @click.option("--output", "outputs", multiple=True, callback=_pairs, metavar="NAME=PATH", help="A file or folder it makes, logged as NAME.")
 @click.option("--name", help="Name of the run; default: one is made up.")
 @click.option("--job-type", help="What kind of run it is, such as 'train'.")
+@click.option("--as-wandb", is_flag=True, help="A Python program that imports wandb gets mlvc, whatever of that name is installed.")
 @click.option("--config", multiple=True, callback=context.key_values, help="Config KEY=VALUE; repeatable.")
 def run_command(
     command: tuple[str, ...],
@@ -39,9 +40,11 @@ def run_command(
     outputs: list[tuple[str, str | None]],
     name: str | None,
     job_type: str | None,
+    as_wandb: bool,
     config: dict[str, object],
 ) -> int:
     """Record any program as a run: inputs, outputs, exit code, console. Exits as the program did."""
+    from mlvc.integration import standing_in
     from mlvc.workspace import running
 
     for output_name, path in outputs:
@@ -56,6 +59,7 @@ def run_command(
         name=name,
         job_type=job_type,
         config=dict(config),
+        environment=standing_in.environment(workspace.environment) if as_wandb else workspace.environment,
         show=_show,
     )
     output.note(f"run {found.name or found.label} {found.state} with exit code {code}; 'mlvc show run/{found.label}' shows it")
