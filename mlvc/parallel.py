@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def map_in_order(
     """
     workers = workers or worker_count()
     ahead = ahead or 2 * workers
-    if workers == 1:
+    drawn = iter(items)
+    first = list(islice(drawn, 0 if workers == 1 else 2))
+    items = chain(first, drawn)
+    if workers == 1 or len(first) < 2:  # a single item needs no thread, nor what threads import
         yield from map(work, items)
         return
     from concurrent.futures import ThreadPoolExecutor
@@ -93,9 +97,15 @@ class Background:
         self._pool: ThreadPoolExecutor | None = None
         self._waiting: deque[Future[object]] = deque()
 
-    def start(self, work: Callable[[], object]) -> None:
-        """Begins some work; waits for the oldest when twice the workers are busy, and raises what that raised."""
+    def start(self, work: Callable[[], object], *, is_short: bool = False) -> None:
+        """Begins some work; waits for the oldest when twice the workers are busy, and raises what that raised.
+
+        Short work is done at once while nothing was begun: a small commit needs no threads, nor what they import.
+        """
         if self._pool is None:
+            if is_short:
+                work()
+                return
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="mlvc-background")

@@ -30,7 +30,8 @@ def words(text: str) -> frozenset[str]:
 
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"cli", "web", "integration"}),
+    frozenset({"cli", "web"}),
+    frozenset({"integration"}),
     frozenset({"api"}),
     frozenset({"workspace"}),
     frozenset({"working_tree", "runs", "sync", "maintenance", "git", "media"}),

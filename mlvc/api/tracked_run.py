@@ -8,24 +8,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from mlvc.api import notices
-from mlvc.api.artifacts import Artifact, Logged, as_list, find_artifact, registry_target
-from mlvc.api.run_facts import Metric, RunFacts
+from mlvc.api.run_artifacts import RunArtifacts
+from mlvc.api.run_facts import Metric
 from mlvc.errors import Error, UsageError
 from mlvc.format import names
-from mlvc.format.ids import short
 from mlvc.runs import events, metrics
 from mlvc.runs.metrics import MetricRule
-from mlvc.working_tree import scanning
-from mlvc.workspace import autopush, resolving, run_questions
-from mlvc.workspace.publishing import Published
+
+if TYPE_CHECKING:
+    from mlvc.api.artifacts import Artifact
 
 _PLAIN = frozenset((float, int, str, bool, type(None)))
 
 
-class Run(RunFacts):
+class Run(RunArtifacts):
     """A run under way. Its methods may be called from any thread, `log` also from forked workers."""
 
     def __repr__(self) -> str:
@@ -146,6 +145,8 @@ class Run(RunFacts):
         return Metric(rule)
 
     def _mean_so_far(self, name: str) -> tuple[float, int]:
+        from mlvc.workspace import run_questions
+
         view = self._workspace.repository.view()
         rows = run_questions.history(self._workspace, view, self._active.id)
         logged = [row[name] for row in rows if isinstance(row.get(name), (int, float))]
@@ -177,6 +178,8 @@ class Run(RunFacts):
 
     def _push_if_wanted(self) -> None:
         """A run that ended well must not fail over a push: what went wrong is said, and the next push sends all the same."""
+        from mlvc.workspace import autopush
+
         if not autopush.is_wanted(self._workspace):
             return
         try:
@@ -188,9 +191,6 @@ class Run(RunFacts):
             notices.say(f"pushing in the background; {autopush.log_path(self._workspace)} says how it went")
         else:
             notices.say(autopush.last_words(self._workspace) if done else f"the push failed: {autopush.last_words(self._workspace)}")
-
-    def _use_from_config(self, artifact_or_name: Any) -> Artifact:
-        return self.use_artifact(artifact_or_name)
 
     # -- files, alerts, watching ----------------------------------------------------------------------------------------
 
@@ -273,6 +273,9 @@ class Run(RunFacts):
             include_fn: takes a path (and the root); default: Python files.
             exclude_fn: takes a path (and the root).
         """
+        from mlvc.api.artifacts import Artifact
+        from mlvc.working_tree import scanning
+
         folder = Path(root or ".").absolute()
         script = names.artifact_name_from(os.path.basename(sys.argv[0] or "notebook"))
         chosen = names.artifact_name_from(name or f"source-{self.project}-{script}")
@@ -309,161 +312,6 @@ class Run(RunFacts):
         import html
 
         return f"<p>run {html.escape(self.name)} ({html.escape(self.path)})</p>"
-
-    # -- artifacts ----------------------------------------------------------------------------------------------------
-
-    def log_artifact(
-        self,
-        artifact_or_path: Artifact | str | os.PathLike[str],
-        name: str | None = None,
-        type: str | None = None,  # noqa: A002
-        aliases: Sequence[str] | str | None = None,
-        tags: Sequence[str] | str | None = None,
-        *,
-        base: str | Artifact | None = None,
-    ) -> Artifact:
-        """Logs an artifact, or a file or folder as one, as an output of this run.
-
-        New content is stored as differences to what it was derived from: `base` (a reference or an artifact), the version
-        before, or what the run has used.
-
-        Returns:
-            The artifact, logged.
-
-        Raises:
-            CommError: there is no such base.
-            ValueError: a path is neither file nor folder, a name breaks the rules, or the collection has another type.
-        """
-        artifact = artifact_or_path
-        if not isinstance(artifact, Artifact):
-            artifact = self._from_path(os.fspath(artifact), name, type)
-        if not artifact.is_draft():
-            return artifact
-        for alias in as_list(aliases):
-            names.check_alias(alias)
-        draft = artifact._draft(self._workspace, self.project, [*artifact._aliases, *as_list(aliases)], as_list(tags))
-        if base is not None:
-            derived_from = find_artifact(self._workspace, base) if isinstance(base, str) else base
-            draft.base = derived_from._require("use as a base").version
-        published = self._active.publish(draft, f"run.log_artifact {artifact.name}")
-        artifact._set_logged(Logged(self._workspace, draft.collection, published.member.version))
-        self._tell(published)
-        return artifact
-
-    def _tell(self, published: Published) -> None:
-        label = resolving.display(self._workspace, published.member)
-        again = "" if published.is_new else "  (equal content was there: no new number)"
-        notices.say(
-            f"{label} @{short(published.member.version)}  {published.files:,} file{'s' if published.files != 1 else ''}, "
-            f"{notices.size(published.size_bytes)} ({notices.size(published.new_bytes)} new){again}"
-        )
-
-    def _from_path(self, path: str, name: str | None, kind: str | None) -> Artifact:
-        artifact = Artifact(name or f"run-{self.id}-{os.path.basename(path.rstrip('/'))}", kind or "unspecified")
-        if os.path.isdir(path):
-            artifact.add_dir(path, policy="immutable")
-        elif os.path.isfile(path):
-            artifact.add_file(path, policy="immutable")
-        elif "://" in path:
-            artifact.add_reference(path)
-        else:
-            raise ValueError(f"path must be a file, directory or external reference like s3://bucket/path, found {path!r}")
-        return artifact
-
-    def use_artifact(
-        self,
-        artifact_or_name: str | Artifact,
-        type: str | None = None,  # noqa: A002
-        aliases: Sequence[str] | str | None = None,
-        use_as: str | None = None,
-    ) -> Artifact:
-        """Records that this run uses a version, and returns it. A bare name means the latest.
-
-        Raises:
-            CommError: there is no such version.
-            ValueError: it is of another type than asked for.
-        """
-        if isinstance(artifact_or_name, Artifact):
-            artifact = self.log_artifact(artifact_or_name) if artifact_or_name.is_draft() else artifact_or_name
-            name = artifact.name
-        elif isinstance(artifact_or_name, str):
-            name = artifact_or_name
-            given = as_list(aliases)
-            if ":" not in name and "@" not in name and len(given) == 1:
-                name = f"{name}:{given[0]}"
-            artifact = find_artifact(self._workspace, name)
-        else:
-            raise ValueError(
-                'You must pass an artifact name (e.g. "pedestrian-dataset:v1"), an instance of `wandb.Artifact`, '
-                "or `wandb.Api().artifact()` to `use_artifact`"
-            )
-        if type is not None and type != artifact.type:
-            raise ValueError(f"Supplied type {type} does not match type {artifact.type} of artifact {artifact.name}")
-        logged = artifact._require("use")
-        self._active.use(logged.version, name, use_as or "")
-        return artifact
-
-    def log_model(
-        self,
-        path: str,
-        name: str | None = None,
-        aliases: Sequence[str] | str | None = None,
-        *,
-        base: str | Artifact | None = None,
-    ) -> None:
-        """Logs a file or folder as an artifact of type `model`; `base` as in `log_artifact`."""
-        self._log_model(path, name, aliases, base)
-
-    def _log_model(
-        self, path: str, name: str | None, aliases: Sequence[str] | str | None, base: str | Artifact | None = None
-    ) -> Artifact:
-        name = name or f"run-{self.id}-{os.path.basename(os.fspath(path).rstrip('/'))}"
-        return self.log_artifact(path, name, "model", aliases, base=base)
-
-    def use_model(self, name: str) -> str:
-        """Records that this run uses a model, downloads it, and returns the file's path (of several: the folder's).
-
-        Raises:
-            AssertionError: its type has no 'model' in it.
-        """
-        artifact = self.use_artifact(name)
-        if "model" not in artifact.type.lower():
-            raise AssertionError("You can only use this method for 'model' artifacts. For an artifact to be a 'model' artifact, its type property must contain the substring 'model'.")
-        folder = artifact.download()
-        held = sorted(os.listdir(folder))
-        return os.path.join(folder, held[0]) if len(held) == 1 else folder
-
-    def link_artifact(
-        self, artifact: Artifact, target_path: str, aliases: Sequence[str] | str | None = None
-    ) -> Artifact:
-        """Links an artifact (logging a draft first) into a registered model; aliases go on the link."""
-        logged = (self.log_artifact(artifact) if artifact.is_draft() else artifact)._require("link")
-        target = registry_target(self._workspace, target_path)
-        member = self._active.link(logged.version, target, as_list(aliases), f"run.link_artifact {target_path}")
-        notices.say(f"{resolving.display(self._workspace, member)} is {artifact.source_name}")
-        return Artifact._from_logged(Logged(self._workspace, target, logged.version))
-
-    def link_model(
-        self,
-        path: str,
-        registered_model_name: str,
-        name: str | None = None,
-        aliases: Sequence[str] | str | None = None,
-    ) -> Artifact:
-        """Logs a model and links it into `registry/registered_model_name`.
-
-        Raises:
-            AssertionError: the name has a '/', or the artifact `name` is of a type without 'model' in it.
-        """
-        if "/" in registered_model_name:
-            raise AssertionError("Please provide only the name of the registered model. Do not append the entity or project name.")
-        if name is not None:
-            view = self._workspace.repository.view()
-            known = view.collection(resolving.collection_name(self._workspace, view, name))
-            if known is not None and known.types and "model" not in known.type.lower():
-                raise AssertionError(f"You can only use this method for 'model' artifacts; {name} is a {known.type}")
-        artifact = self._log_model(path, name, None)
-        return self.link_artifact(artifact, f"registry/{registered_model_name}", aliases)
 
 
 def _checked(data: Any) -> dict[str, Any]:

@@ -346,9 +346,13 @@ class View(Struct, frozen=True):
         prefix = key("runs") if project is None else key("runs", project)
         return (RunId(identifier) for _, identifier in self.look.scan(prefix, reverse=newest_first))
 
+    def count_runs(self, project: str) -> int:
+        """Returns how many runs of a project were ever known, deleted ones included."""
+        return run_records.count(self.look, project)
+
     def projects_of_runs(self) -> set[str]:
         """Returns the projects that runs belong to."""
-        return {str(parts(at)[1]) for at, _ in self.look.scan(key("runs"))}
+        return {str(parts(at)[1]) for at, _ in self.look.scan(key("run count"))}
 
     def runs_by_label(self, project: str, label: str) -> list[RunId]:
         """Returns the runs of a project that bear a label."""

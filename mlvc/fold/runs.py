@@ -46,10 +46,16 @@ def record_head(view: Overlay, fact: FactId, order: int, head: RunHead) -> None:
         view.put(key("run", head.run), {"project": head.project, "label": head.label, "order": order})
         view.put(key("label", head.project, head.label, head.run), head.run)
         view.put(key("runs", head.project, order), head.run)
+        view.put(key("run count", head.project), count(view, head.project) + 1)
     name = head.facts.get("name")
     if isinstance(name, str):
         view.put(key("run name", head.project, name, head.run), head.run)
     view.put(key("head", head.run, order), {"id": fact, **to_wire(head)[1]})
+
+
+def count(look: Look, project: str) -> int:
+    """Returns how many runs of a project were ever known."""
+    return int(look.get(key("run count", project)) or 0)
 
 
 def record_edge(view: Overlay, fact: FactId, order: int, edge: Edge) -> None:

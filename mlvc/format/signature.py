@@ -7,9 +7,9 @@ The format is OpenSSH's PROTOCOL.sshsig; those of keys are RFC 4253, 5656, 8332 
 
 from __future__ import annotations
 
+# hashlib is imported where it is needed: it loads OpenSSL, and few transactions are signed.
 import base64
 import binascii
-import hashlib
 import struct
 
 from mlvc.errors import InvalidNameError
@@ -83,6 +83,8 @@ def public_key(text: str) -> str:
 
 def fingerprint(key: str) -> str:
     """Returns what `ssh-keygen -l` prints for a public key: `SHA256:...`."""
+    import hashlib
+
     wire = base64.b64decode(key.split()[1])
     return "SHA256:" + base64.b64encode(hashlib.sha256(wire).digest()).decode().rstrip("=")
 
@@ -130,6 +132,8 @@ def is_valid(key: str, data: bytes, signature: bytes) -> bool:
 
 
 def _verify(key: str, data: bytes, signature: bytes) -> None:
+    import hashlib
+
     if public_key(key) != key:
         raise _BadError("the key is not written as it should be")
     reader = _Reader(signature)
@@ -175,6 +179,8 @@ def _check_ed25519(key: _Reader, value: bytes, signed: bytes) -> None:
 
 def _touched(wire: bytes, signature: _Reader, signed: bytes) -> bytes:
     """Returns what a security key signs for `signed`: it adds the application, a flag that it was touched, and a counter."""
+    import hashlib
+
     whole = _Reader(wire)
     whole.string()
     whole.string()

@@ -44,11 +44,16 @@ class Checkout(Struct, frozen=True):
 
     def code_state(self) -> CodeState:
         """Returns which code the checkout holds now."""
-        commit = command.line(["rev-parse", "--verify", "--quiet", "HEAD"], cwd=self.root)
-        branch = command.line(["symbolic-ref", "--short", "--quiet", "HEAD"], cwd=self.root)
+        said = command.line(["status", "--porcelain=v2", "--branch", "--untracked-files=no"], cwd=self.root) or ""
+        head = dict(line[2:].split(" ", 1) for line in said.splitlines() if line.startswith("# branch."))
+        commit, branch = head.get("branch.oid"), head.get("branch.head")
         remote = command.line(["config", "--get", "remote.origin.url"], cwd=self.root)
-        dirty = command.line(["status", "--porcelain", "--untracked-files=no"], cwd=self.root) is not None
-        return CodeState(commit, branch, without_credentials(remote) if remote else None, dirty)
+        return CodeState(
+            None if commit == "(initial)" else commit,
+            None if branch == "(detached)" else branch,
+            without_credentials(remote) if remote else None,
+            any(not line.startswith("#") for line in said.splitlines()),
+        )
 
     def patch(self) -> bytes:
         """Returns the uncommitted changes of tracked files as a patch; b"" when there are none, or too many."""

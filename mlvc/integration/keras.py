@@ -106,7 +106,7 @@ class _ModelCheckpoint:
 
     def _save_model(self, epoch: int, batch: int | None, logs: Logs) -> None:
         parent: Any = super()
-        parent._save_model(epoch=epoch, batch=batch, logs=logs)
+        parent._save_model(epoch=epoch, batch=batch, logs=logs)  # noqa: SLF001 - the one place where both roads of Keras meet
         path = self._get_file_path(epoch=epoch, batch=batch, logs=logs)  # type: ignore[attr-defined]
         if not os.path.exists(path):
             return  # it was not the best

@@ -44,6 +44,9 @@ _TINY = 64 << 10
 _GUESS_ABOVE = 64 << 10
 """Bytes of unknown kind are tried as arrays of numbers from this size on."""
 
+_SHORT = 64 << 10
+"""What is written at once, in bytes."""
+
 _SYNCING = 2
 """Full packs that are synced at once while the next one is written."""
 
@@ -266,7 +269,8 @@ class Ingest:
                 fresh.append((one.id, CHUNK_CODE, one.stored, one.size, one.base))
         if fresh:
             writer = self._writer(PackClass.DATA)
-            self._writing.start(partial(writer.write, writer.place(fresh)))
+            is_short = sum(len(stored) for _, _, stored, _, _ in fresh) <= _SHORT
+            self._writing.start(partial(writer.write, writer.place(fresh)), is_short=is_short)
             if writer.is_full:
                 self._full.append(self._writers.pop(PackClass.DATA))
                 self._writing.start(partial(self._syncing.start, partial(self._publish, writer)))

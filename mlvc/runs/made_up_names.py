@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import os
+from collections.abc import Sequence
 
 _LABEL_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -24,11 +25,16 @@ _NOUNS = (
 ).split()
 
 
+def _any(choices: Sequence[str]) -> str:
+    """Returns one of them by chance; `secrets` would load OpenSSL for it."""
+    return choices[int.from_bytes(os.urandom(8), "big") % len(choices)]
+
+
 def new_run_label() -> str:
     """Returns eight random characters, as W&B's run ids are."""
-    return "".join(secrets.choice(_LABEL_ALPHABET) for _ in range(8))
+    return "".join(_any(_LABEL_ALPHABET) for _ in range(8))
 
 
 def new_run_name(number: int) -> str:
     """Returns a name like `brisk-harbor-7`."""
-    return f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}-{number}"
+    return f"{_any(_ADJECTIVES)}-{_any(_NOUNS)}-{number}"

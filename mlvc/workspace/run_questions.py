@@ -138,10 +138,10 @@ def list_runs(
 
 
 def count_runs(workspace: Workspace, view: View, project: str | None = None) -> int:
-    """Returns how many runs a project has, or all."""
-    live = {one.id for one in live_run.list_live(workspace.runs_folder) if _is_of(one, project)}
-    known = set(view.run_ids(project))
-    return len(known | live)
+    """Returns how many runs a project has, or all; runs that were deleted count, for nothing is read of them."""
+    live = [one for one in live_run.list_live(workspace.runs_folder) if _is_of(one, project)]
+    unknown = sum(view.run(one.id) is None for one in live)
+    return unknown + sum(view.count_runs(one) for one in ([project] if project is not None else view.projects_of_runs()))
 
 
 def _is_of(one: LiveRun, project: str | None) -> bool:

@@ -164,7 +164,7 @@ def _arguments() -> list[str]:
 
 
 def _next_number(view: View, project: str) -> int:
-    return 1 + sum(1 for _ in view.runs(project))
+    return 1 + view.count_runs(project)
 
 
 class ActiveRun:
