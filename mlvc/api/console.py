@@ -68,7 +68,7 @@ def _wrap() -> None:
 def _keeping(before: Callable[[str], Any]) -> Callable[[str], Any]:
     def write(text: str) -> Any:
         done = before(text)
-        for capture in _captures:
+        for capture in _captures.copy():
             capture.keep(text)
         return done
 

@@ -90,5 +90,5 @@ def _at_exit() -> None:
 def _end(exit_code: int, state: str | None) -> None:
     if not is_ours():
         return  # a forked worker: the run is its parent's
-    for run in _open:
+    for run in _open.copy():
         run._finish(exit_code, state)

@@ -267,6 +267,8 @@ class RecordedRunHandle:
         """
         if stream not in ("default", "system"):
             raise UsageError(f"stream is default or system, found {stream!r}")
+        if stream == "system" and x_axis == "_step":
+            x_axis = "_timestamp"
         view = self._view()
         rows = (run_questions.history if stream == "default" else run_questions.system)(self._workspace, view, self._id)
         if keys is not None:

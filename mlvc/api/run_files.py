@@ -39,10 +39,12 @@ def save(folder: Path, pattern: str | os.PathLike[str], base_path: str | os.Path
     text = os.fspath(pattern)
     if text.startswith(("gs://", "s3://")):
         return []
-    root = Path(base_path) if base_path is not None else (Path(text).parent if os.path.isabs(text) else Path.cwd())
-    root = root.absolute()
+    wanted = Path.cwd() / text
+    root = Path(base_path).absolute() if base_path is not None else wanted.parent if os.path.isabs(text) else Path.cwd()
+    if base_path is not None and not os.path.isabs(text) and not wanted.is_relative_to(root):
+        wanted = root / text
     kept = []
-    for found in sorted(glob.glob(str(root / text if not os.path.isabs(text) else text)) if is_glob else [str(root / text)]):
+    for found in sorted(glob.glob(str(wanted)) if is_glob else [str(wanted)]):
         source = Path(found).absolute()
         if not source.is_relative_to(root):
             raise ValueError(f"{source} does not lie below {root}")

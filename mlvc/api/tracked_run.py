@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import IO, TYPE_CHECKING, Any
@@ -274,15 +274,14 @@ class Run(RunArtifacts):
             exclude_fn: takes a path (and the root).
         """
         from mlvc.api.artifacts import Artifact
-        from mlvc.working_tree import scanning
 
         folder = Path(root or ".").absolute()
         script = names.artifact_name_from(os.path.basename(sys.argv[0] or "notebook"))
         chosen = names.artifact_name_from(name or f"source-{self.project}-{script}")
         artifact = Artifact._of_run(chosen, "code")
-        for path, file in scanning.scan(folder):
+        for path, file in _source_files(folder):
             wanted = path.endswith(".py") if include_fn is None else _asked(include_fn, file, folder)
-            if wanted and not path.startswith(("wandb/", ".mlvc/")) and not (exclude_fn and _asked(exclude_fn, file, folder)):
+            if wanted and not (exclude_fn and _asked(exclude_fn, file, folder)):
                 artifact.add_file(file, path, policy="immutable")
         return self.log_artifact(artifact) if artifact.manifest.entries else None
 
@@ -318,6 +317,14 @@ def _checked(data: Any) -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise TypeError(f"wandb.log must be passed a dictionary, found a {type(data).__name__}")
     return dict(data)
+
+
+def _source_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yields what may be source code below a folder: nothing hidden, and none of the places where programs put things."""
+    for parent, folders, found in os.walk(folder):
+        folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in ("__pycache__", "node_modules", "wandb"))
+        for name in sorted(found):
+            yield (Path(parent) / name).relative_to(folder).as_posix(), Path(parent) / name
 
 
 def _asked(choose: Callable[..., bool], file: Path, root: Path) -> bool:

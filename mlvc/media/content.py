@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -28,6 +29,7 @@ class Spool:
         with self._lock:
             if self._file is None:
                 self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it closes with this object
+                weakref.finalize(self, self._file.close)
             offset, self._end = self._end, self._end + len(data)
             self._file.seek(offset)
             self._file.write(data)

@@ -93,7 +93,7 @@ def _local(uri: str, name: str | None, *, checksum: bool, most: int) -> list[Ref
     else:
         raise ValueError(f"Path {uri} must be a valid file or directory path")
     if not checksum:
-        return [_entry(path, file.stat().st_size, file.as_uri(), file.as_uri(), {}) for path, file in files]
+        return [_entry(path, -1, file.as_uri(), file.as_uri(), {}) for path, file in files]  # the URI is all that it is known by
 
     def look(one: tuple[str, Path]) -> ReferenceEntry:
         path, file = one
