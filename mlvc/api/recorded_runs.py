@@ -511,8 +511,8 @@ def runs(
     field = wanted.lstrip("+-")
 
     def matching() -> Iterator[RecordedRun]:
-        by_time = field in ("created_at", "createdAt")
-        for run in run_questions.list_runs(workspace, workspace.repository.view(), project, newest_first=newest_first or not by_time):
+        from_newest = newest_first and field in ("created_at", "createdAt")
+        for run in run_questions.list_runs(workspace, workspace.repository.view(), project, newest_first=from_newest):
             if fits(partial(read_field, run)):
                 yield run
 

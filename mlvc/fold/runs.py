@@ -80,6 +80,8 @@ def run(look: Look, identifier: RunId) -> RunView | None:
     heads = [head for _, head in look.scan(key("head", identifier)) if facts.counts(look, head["id"])]
     if not heads:
         return None
+    if len(heads) == 1:
+        return _of_one_head(identifier, known, heads[0])
     merged: dict[str, dict[str, Any]] = {"facts": {}, "config": {}, "summary": {}}
     tags: set[str] = set()
     seen: set[bytes] = set()
@@ -105,6 +107,24 @@ def run(look: Look, identifier: RunId) -> RunView | None:
         tuple(_files(head) for head in heads if head.get("files")),
         tuple(FactId(head["id"]) for head in heads if head["id"] not in seen),
         known["order"],
+    )
+
+
+def _of_one_head(identifier: RunId, known: Any, head: Any) -> RunView:
+    """Returns a run that was never resumed, as most are: nothing has to be merged."""
+    values = {part: head.get(part, {}) for part in ("facts", "config", "summary")}
+    for removed in head.get("removed", ()):
+        part, _, name = removed.partition(".")
+        values.get(part, {}).pop(name, None)
+    return RunView(
+        identifier,
+        known["project"],
+        known["label"],
+        **values,
+        tags=tuple(sorted(set(head.get("tags") or ()))),
+        segments=(_files(head),) if head.get("files") else (),
+        heads=(FactId(head["id"]),),
+        order=known["order"],
     )
 
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from mlvc.errors import DamageError, UsageError
 from mlvc.format import canonical, record
 from mlvc.format.ids import RecordId
@@ -80,6 +82,13 @@ def spelled_out(value: Any) -> Any:
 
 def from_json(text: JsonText) -> Any:
     """Returns the value of stored JSON text; DamageError when it is not JSON."""
+    try:
+        return msgspec.json.decode(text)  # a tenth of the time of `json`, but narrower: integers of 64 bits, no lone surrogates
+    except (msgspec.DecodeError, RecursionError):
+        return _from_unusual_json(text)
+
+
+def _from_unusual_json(text: JsonText) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
