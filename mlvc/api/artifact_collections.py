@@ -9,7 +9,7 @@ from typing import Any
 from mlvc.api import filters, notices
 from mlvc.api.artifacts import Artifact, Logged
 from mlvc.api.filters import MISSING
-from mlvc.api.paging import Paginator
+from mlvc.api.paging import Paginator, cannot_be_read
 from mlvc.errors import CommError, NotFoundError, UnsupportedError
 from mlvc.fold.questions import CollectionView, View
 from mlvc.format import names
@@ -337,6 +337,8 @@ class Registry:
 
     def load(self) -> None:
         """Does nothing: it is always as it is now."""
+
+    members = user_members = team_members = add_members = remove_members = update_member = cannot_be_read("who may do what")
 
     def delete(self) -> None:
         """Deletes all its collections; what they link to stays."""

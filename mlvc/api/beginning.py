@@ -51,7 +51,7 @@ class BeforeInit:
         return self._fail(f"{self._name}()")
 
     def __getattr__(self, key: str) -> Any:
-        if key.startswith("__"):
+        if key.startswith("_"):
             raise AttributeError(key)
         return self._fail(f"{self._name}.{key}")
 

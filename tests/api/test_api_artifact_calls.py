@@ -9,6 +9,9 @@ import pytest
 
 import mlvc as wandb
 
+pytest.importorskip("PIL", reason="pip install 'mlvc[media]'")
+pytest.importorskip("pyarrow", reason="pip install 'mlvc[media]'")
+
 
 def draft(name="data", **files):
     artifact = wandb.Artifact(name, "dataset")

@@ -1,11 +1,12 @@
 """`Api`: runs by filters and orders, what is said of them later, collections and registries."""
 
-import pandas as pd
 import pytest
 
 import mlvc as wandb
 from mlvc.api.filters import MISSING, at_path, compiled
 from mlvc.errors import UsageError
+
+pd = pytest.importorskip("pandas")
 
 
 @pytest.fixture

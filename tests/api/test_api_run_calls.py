@@ -8,15 +8,17 @@ import sys
 import threading
 from pathlib import Path
 
-import matplotlib.pyplot
 import numpy as np
-import pandas as pd
-import plotly.graph_objects
 import pytest
-import torch
 
 import mlvc as wandb
 from mlvc.runs import events
+
+pytest.importorskip("PIL", reason="pip install 'mlvc[media]'")
+pd = pytest.importorskip("pandas")
+pyplot = pytest.importorskip("matplotlib.pyplot")
+graph_objects = pytest.importorskip("plotly.graph_objects")
+torch = pytest.importorskip("torch")
 
 
 def api_run(run):
@@ -88,13 +90,13 @@ def test_a_summary_is_changed_by_hand_at_any_depth(folder):
 
 
 def test_media_that_are_logged_become_files_of_the_run(folder):
-    figure, axes = matplotlib.pyplot.subplots()
+    figure, axes = pyplot.subplots()
     axes.plot([1, 2])
     with wandb.init() as run:
         run.log({"one": wandb.Image(np.eye(3), caption="c"), "many": [wandb.Image(np.eye(2)), wandb.Image(np.ones((2, 2)))]})
-        run.log({"figure": figure, "bar": plotly.graph_objects.Figure(), "page": wandb.Html("<p>"), "h": wandb.Histogram([1, 2])})
+        run.log({"figure": figure, "bar": graph_objects.Figure(), "page": wandb.Html("<p>"), "h": wandb.Histogram([1, 2])})
         run.log({"deep": {"audio": wandb.Audio(np.zeros(10), sample_rate=10)}})
-    matplotlib.pyplot.close(figure)
+    pyplot.close(figure)
     found = list(api_run(run).scan_history())
     assert (found[0]["one"]["_type"], found[0]["one"]["caption"]) == ("image-file", "c")
     assert (found[0]["many"]["_type"], found[0]["many"]["count"]) == ("images/separated", 2)

@@ -5,8 +5,6 @@ import io
 import json
 
 import numpy as np
-import pandas as pd
-import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +13,10 @@ from mlvc.media import content, kinds
 from mlvc.media.histograms import Histogram
 from mlvc.media.images import Image
 from mlvc.media.tables import Table
+
+pytest.importorskip("PIL", reason="pip install 'mlvc[media]'")
+parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'mlvc[media]'")
+pd = pytest.importorskip("pandas")
 
 
 class Kept(dict):
@@ -265,4 +267,4 @@ def test_a_large_table_of_images_is_written_in_groups_and_does_not_stay_in_memor
     assert all(not isinstance(row[0]._content, bytes) for row in table.data)
     files = Kept()
     table._entry("t", files.keep)
-    assert pyarrow.parquet.ParquetFile(io.BytesIO(files["t.table.parquet"])).metadata.num_rows == 2000
+    assert parquet.ParquetFile(io.BytesIO(files["t.table.parquet"])).metadata.num_rows == 2000

@@ -3,12 +3,8 @@
 import io
 import json
 
-import matplotlib.pyplot
 import numpy as np
-import PIL.Image
-import plotly.graph_objects
 import pytest
-import torch
 
 from mlvc.media import kinds
 from mlvc.media.annotations import BoundingBoxes2D, Classes, ImageMask
@@ -19,6 +15,11 @@ from mlvc.media.joined_tables import JoinedTable, PartitionedTable
 from mlvc.media.sounds import Audio
 from mlvc.media.tables import Table
 from tests.media.test_media_tables import Kept
+
+pictures = pytest.importorskip("PIL.Image", reason="pip install 'mlvc[media]'")
+pyplot = pytest.importorskip("matplotlib.pyplot")
+graph_objects = pytest.importorskip("plotly.graph_objects")
+torch = pytest.importorskip("torch")
 
 
 def stored(value, name="v"):
@@ -67,15 +68,15 @@ def test_shapes_that_are_no_image_are_value_errors():
 def test_images_are_made_of_tensors_pictures_files_and_figures(tmp_path):
     assert pixels_of(Image(torch.zeros(3, 4, 5))).shape == (4, 5, 3)
     assert pixels_of(Image(torch.rand(2, 3, 4, 5, dtype=torch.bfloat16))).shape == (4, 10, 3)
-    picture = PIL.Image.new("RGB", (6, 2), "red")
+    picture = pictures.new("RGB", (6, 2), "red")
     assert pixels_of(Image(picture)).shape == (2, 6, 3)
     picture.save(tmp_path / "p.jpg")
     found = Image(tmp_path / "p.jpg", caption="x")
     assert (found.format, found.width, found._caption) == ("jpg", 6, "x")
-    figure, axes = matplotlib.pyplot.subplots()
+    figure, axes = pyplot.subplots()
     axes.plot([1, 2])
     assert Image(figure).width > 100
-    matplotlib.pyplot.close(figure)
+    pyplot.close(figure)
     assert Image(found, caption="y")._caption == "y"
 
 
@@ -94,7 +95,7 @@ def test_an_image_comes_back_with_boxes_masks_and_classes():
     assert entry["path"].endswith(".png")
     assert found._boxes["b"] == image._boxes["b"]
     assert found._classes == Classes([{"id": 1, "name": "cat"}])
-    assert np.array(PIL.Image.open(io.BytesIO(files[entry["masks"]["m"]["path"]]))).tolist() == np.eye(3).tolist()
+    assert np.array(pictures.open(io.BytesIO(files[entry["masks"]["m"]["path"]]))).tolist() == np.eye(3).tolist()
     with pytest.raises(ValueError, match="boxes"):
         Image(np.zeros((3, 3)), boxes=[1])
     with pytest.raises(TypeError, match="class_id"):
@@ -127,7 +128,7 @@ def test_pages_figures_and_files_come_back(tmp_path):
     assert "<base" in Html(io.StringIO("<html><head></head></html>")).html
     (tmp_path / "page.html").write_text("<b>x</b>")
     assert "<b>x</b>" in Html(str(tmp_path / "page.html")).html
-    figure = plotly.graph_objects.Figure(plotly.graph_objects.Bar(y=[1, 2]))
+    figure = graph_objects.Figure(graph_objects.Bar(y=[1, 2]))
     assert stored(Plotly(figure))[0].figure["data"][0]["type"] == "bar"
     video, entry, files = stored(Video(np.zeros((3, 3, 8, 8), "uint8"), fps=2))
     assert files[entry["path"]].startswith(b"GIF8")
