@@ -109,14 +109,7 @@ NOTES: dict[str, dict[str, tuple[str, str]]] = {
         "cast": ("differs", "returns mlvc's own type object"),
         "get_dataframe": ("differs", "columns keep their types"),
     },
-    "Api": {
-        name: SERVER
-        for name in (
-            "automation automations create_automation create_custom_chart create_run_queue create_team create_user delete_automation "
-            "integrations job list_jobs organization queued_run reports run_queue slack_integrations sweep sync_tensorboard team "
-            "update_automation upsert_run_queue user users webhook_integrations"
-        ).split()
-    }
+    "Api": dict.fromkeys("automation automations create_automation create_custom_chart create_run_queue create_team create_user delete_automation integrations job list_jobs organization queued_run reports run_queue slack_integrations sweep sync_tensorboard team update_automation upsert_run_queue user users webhook_integrations".split(), SERVER)
     | {
         "default_entity": LOCAL,
         "viewer": ("differs", "who Git says that works here"),

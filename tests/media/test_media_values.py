@@ -11,7 +11,7 @@ from mlvc.media.annotations import BoundingBoxes2D, Classes, ImageMask
 from mlvc.media.documents import Html, Molecule, Object3D, Plotly, Video
 from mlvc.media.histograms import Histogram
 from mlvc.media.images import Image
-from mlvc.media.joined_tables import JoinedTable, PartitionedTable
+from mlvc.media.joined_tables import JoinedTable
 from mlvc.media.sounds import Audio
 from mlvc.media.tables import Table
 from tests.media.test_media_tables import Kept
