@@ -79,6 +79,15 @@ _HOMES = {
     "termsetup": "mlvc.api.module_functions",
     "termwarn": "mlvc.api.module_functions",
 }
+_MODULES = {
+    "data_types": "mlvc.media",
+    "integration": "mlvc.integration",
+    "keras": "mlvc.integration.keras",
+    "plot": "mlvc.media.charts",
+    "util": "mlvc.api.module_functions",
+}
+"""W&B's modules that scripts reach as attributes -> what is them here."""
+
 _OF_THE_ACTIVE_RUN = frozenset(
     "alert config define_metric link_artifact link_model log log_artifact log_code log_model mark_preempting pin_config_keys save "
     "summary unwatch use_artifact use_model watch".split()
@@ -126,6 +135,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _OF_THE_ACTIVE_RUN:
+        return import_module("mlvc.api.beginning").of_current(name)
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name == "run":
@@ -134,6 +145,6 @@ def __getattr__(name: str) -> Any:
         return import_module("mlvc.api.module_functions").finish
     if name == "restore":
         return import_module("mlvc.api.run_files").restore_by_path
-    if name in _OF_THE_ACTIVE_RUN:
-        return import_module("mlvc.api.beginning").of_current(name)
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     raise AttributeError(f"module 'mlvc' has no attribute '{name}'")

@@ -75,11 +75,14 @@ def _many(run: Run, key: str, values: Sequence[Any]) -> Any:
 
 def media(run: Run, key: str, value: Media) -> Any:
     """Keeps the files of a value with the run, and returns its entry. A table becomes an artifact, and the entry says which."""
+    from mlvc.media.charts import CustomChart
     from mlvc.media.content import read
     from mlvc.media.tables import Table
 
     if isinstance(value, Table):
         return _table(run, key, value)
+    if isinstance(value, CustomChart):
+        return {**value.said(), "table": _table(run, f"{key}_table", value.table)}
     folder = run._active.files_folder
 
     def keep(path: str, held: Any) -> None:

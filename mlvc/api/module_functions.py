@@ -39,6 +39,13 @@ def teardown(exit_code: int | None = None) -> None:
     finish(exit_code)
 
 
+def generate_id(length: int = 8) -> str:
+    """Returns random characters of a-z and 0-9, as run ids are made of."""
+    from mlvc.runs import made_up_names
+
+    return "".join(made_up_names.new_run_label() for _ in range(length // 8 + 1))[:length]
+
+
 def ensure_configured() -> None:
     """Does nothing: there is nothing to log in to."""
 

@@ -74,6 +74,9 @@ class RunFacts:
     def _use_from_config(self, artifact_or_name: Any) -> Any:
         raise NotImplementedError
 
+    def _label(self, *_: Any, **__: Any) -> None:
+        """Does nothing: frameworks tell W&B by it which code they are."""
+
     def _on_finish(self, close: Callable[[], None]) -> None:
         """Has something ended before the run is sealed."""
         self._closing.append(close)

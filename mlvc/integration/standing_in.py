@@ -23,7 +23,14 @@ VERSION = "0.31.0"
 """Of W&B's package, whose interface this is."""
 
 _NAME = "wandb"
-_SAME = {"errors": "mlvc.errors", "integration": "mlvc.integration", "integration.keras": "mlvc.integration.keras", "keras": "mlvc.integration.keras"}
+_SAME = {
+    "data_types": "mlvc.media",
+    "errors": "mlvc.errors",
+    "integration": "mlvc.integration",
+    "integration.keras": "mlvc.integration.keras",
+    "keras": "mlvc.integration.keras",
+    "plot": "mlvc.media.charts",
+}
 """W&B's module -> the module of mlvc that is it."""
 
 _MEDIA = (
@@ -41,17 +48,17 @@ _MADE: dict[str, Mapping[str, str]] = {
         "Registry": "mlvc.api.artifact_collections:Registry",
         "File": "mlvc.api.recorded_runs:RunFile",
     },
-    "data_types": {name: f"mlvc:{name}" for name in _MEDIA},
     "sdk": {"Config": "mlvc:Config", "Settings": "mlvc:Settings", "Artifact": "mlvc:Artifact"},
     "sdk.artifacts": {"Artifact": "mlvc:Artifact"},
     "sdk.artifacts.artifact": {"Artifact": "mlvc:Artifact"},
     "sdk.data_types": {name: f"mlvc:{name}" for name in _MEDIA},
     "sdk.lib": {"RunDisabled": "mlvc.api.disabled_run:DisabledRun"},
-    "sdk.lib.runid": {"generate_id": "mlvc.runs.made_up_names:new_run_label"},
+    "sdk.lib.config_util": {"ConfigError": "mlvc.api.mappings:ConfigError"},
+    "sdk.lib.runid": {"generate_id": "mlvc.api.module_functions:generate_id"},
     "sdk.wandb_config": {"Config": "mlvc:Config"},
     "sdk.wandb_run": {"Run": "mlvc:Run"},
     "sdk.wandb_settings": {"Settings": "mlvc:Settings"},
-    "util": {"generate_id": "mlvc.runs.made_up_names:new_run_label"},
+    "util": {"generate_id": "mlvc.api.module_functions:generate_id"},
     "wandb_run": {"Run": "mlvc:Run"},
 }
 """W&B's module -> the names in it, each as `module:attribute`."""

@@ -59,9 +59,9 @@ def plan(repository: Repository, kept: Iterable[VersionId], grace_s: float) -> G
     needs = liveness.live_needs(fresh, kept=kept, dead_since_s=since)
     with repository.objects.local_only():
         wanted, broken = liveness.wanted(repository.objects, needs)
-    if broken:
+    if damaged := liveness.damaged(fresh.view, broken):
         raise DamageError(
-            f"{len(broken)} manifests or recipes of living versions cannot be read, so nothing may be dropped",
+            f"{len(damaged)} manifests or recipes of living versions cannot be read, so nothing may be dropped",
             hint="'mlvc fsck --repair' heals them from a remote",
         )
     drop, keep, dead = parted(repository.objects.index, repository.backend, wanted)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from mlvc.errors import DamageError, NotFoundError
 from mlvc.fold import facts
-from mlvc.format.ids import TransactionId, VersionId
+from mlvc.fold.questions import View
+from mlvc.format.ids import ManifestId, TransactionId, VersionId
 from mlvc.format.operations import Delete, Publish, RunHead, Undo, Unlink
 from mlvc.format.transaction import Need
 from mlvc.maintenance.fresh_view import FreshView, Told
@@ -36,13 +37,12 @@ def live_needs(fresh: FreshView, *, kept: Iterable[VersionId], dead_since_s: flo
         for need in told.transaction.needs:
             if unfolded:
                 yield need
-            elif need.kind == "artifact":
-                version = next((v for m, v in published.items() if m == need.id), None)
-                if version is None or version in kept or version in recent_versions or fresh.view.is_alive(version):
+            elif need.kind == "artifact" and (version := published.get(ManifestId(need.id))) is not None:
+                if version in kept or version in recent_versions or fresh.view.is_alive(version):
                     yield need
             elif undone:
                 continue
-            elif need.kind != "file" or not runs or any(fresh.view.run(run) is not None for run in runs):
+            elif need.kind == "value" or not runs or any(fresh.view.run(run) is not None for run in runs):
                 yield need
 
 
@@ -75,6 +75,11 @@ def wanted(store: ObjectStore, needs: Iterable[Need]) -> tuple[set[Wanted], list
     """
     found, broken = wanted_for_itself(store, needs)
     return store.index.with_bases(found), broken
+
+
+def damaged(view: View, broken: Iterable[Need]) -> list[Need]:
+    """Returns those broken needs that are damage: an undo after a sweep brings back versions whose data is known to be gone."""
+    return [need for need in broken if not view.is_gone(need.id)]
 
 
 def wanted_for_itself(store: ObjectStore, needs: Iterable[Need]) -> tuple[set[Wanted], list[Need]]:

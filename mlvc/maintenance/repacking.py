@@ -116,9 +116,9 @@ def _wanted(repository: Repository, needs: Iterable[Need]) -> tuple[set[Wanted],
     objects = repository.objects
     with objects.local_only():
         direct, broken = liveness.wanted_for_itself(objects, needs)
-    if broken:
+    if damaged := liveness.damaged(repository.view(), broken):
         raise DamageError(
-            f"{len(broken)} manifests or recipes of living versions cannot be read, so nothing may be dropped",
+            f"{len(damaged)} manifests or recipes of living versions cannot be read, so nothing may be dropped",
             hint="'mlvc fsck --repair' heals them from a remote",
         )
     return objects.index.with_bases(direct), direct

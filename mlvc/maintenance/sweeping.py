@@ -133,9 +133,9 @@ def _mark(
     fresh = fresh_view.fold_anew(repository, written_s)
     needs = [*liveness.live_needs(fresh, kept=kept, dead_since_s=since), *_carried(shared.backend)]
     direct, broken = liveness.wanted_for_itself(repository.objects, needs)
-    if broken:
+    if damaged := liveness.damaged(fresh.view, broken):
         raise DamageError(
-            f"{len(broken)} manifests or recipes of living versions cannot be read, so nothing may be dropped",
+            f"{len(damaged)} manifests or recipes of living versions cannot be read, so nothing may be dropped",
             hint="'mlvc fsck --repair' heals them",
         )
     wanted = index.with_bases(direct)

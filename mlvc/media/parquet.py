@@ -291,7 +291,8 @@ class StoredTable:
             _arrow()
             from pyarrow import parquet as files
 
-            self._file = files.ParquetFile(self._opens(), pre_buffer=True)
+            # What is read ahead stays in memory until the file is closed, so nothing is: a table of images is large.
+            self._file = files.ParquetFile(self._opens(), pre_buffer=False)
             for field in self._file.schema_arrow:
                 kind, dtype, shape = json.loads((field.metadata or {})[_KEY])
                 self._layouts.append(Layout(kind, dtype, tuple(shape)))

@@ -13,12 +13,15 @@ import pytest
 
 import mlvc as wandb
 from mlvc.runs import events
+from mlvc.workspace import caretaking, exchanging
 
 pytest.importorskip("PIL", reason="pip install 'mlvc[media]'")
 pd = pytest.importorskip("pandas")
 pyplot = pytest.importorskip("matplotlib.pyplot")
 graph_objects = pytest.importorskip("plotly.graph_objects")
 torch = pytest.importorskip("torch")
+
+NOISE = np.random.default_rng(0).bytes(100_000)
 
 
 def api_run(run):
@@ -203,6 +206,25 @@ def test_files_of_a_resumed_run_replace_those_before(folder):
     with found.file("x").download("out") as file:
         assert file.read() == "two"
     assert [f.name for f in found.files(pattern="%o%")] == ["one", "two"]
+
+
+def test_files_of_a_run_travel_survive_gc_and_go_with_the_run(folder, tmp_path, monkeypatch):
+    with wandb.init(id="r") as run:
+        Path(run.dir, "x").write_bytes(NOISE)
+        run.log({"i": wandb.Image(np.eye(2))})
+    workspace = run._workspace
+    caretaking.gc(workspace, grace_s=-1, dry_run=False)
+    exchanging.add_remote(workspace, "origin", str(tmp_path / "remote"), {})
+    exchanging.push(workspace)
+    exchanging.clone(str(tmp_path / "remote"), tmp_path / "clone", None)
+    monkeypatch.chdir(tmp_path / "clone")
+    found = wandb.Api().run("work/r")
+    with found.file("x").download("out") as file:
+        assert file.buffer.read() == NOISE
+    assert len(found.files()) == 2
+    monkeypatch.chdir(folder)
+    wandb.Api().run("r").delete()
+    assert caretaking.gc(workspace, grace_s=-1, dry_run=False).freed_bytes >= len(NOISE)
 
 
 def test_wandb_dir_moves_the_files_of_runs_and_never_the_repository(folder, monkeypatch, tmp_path):

@@ -23,7 +23,7 @@ NOTES: dict[str, dict[str, tuple[str, str]]] = {
         "join": ("differs", "the old name of `finish`"),
         "login": ("nothing", "returns True: there is no account"),
         "patched": INTERNAL,
-        "plot_table": ("missing", "log the Table; custom charts are W&B's"),
+        "plot_table": ("missing", "log the Table, or a chart of `plot`"),
         "require": ("nothing", "W&B's opt-ins to its own new parts"),
         "sagemaker_auth": ("missing", "there is no account"),
         "setup": ("differs", "returns the Settings that every later `init` begins with; no service is started"),

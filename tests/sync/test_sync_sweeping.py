@@ -114,6 +114,9 @@ def test_an_undo_after_the_sweep_is_shown_as_gone(tmp_path, origin, remote):
     (revived,) = [m for m in view.members(C) if m.version != version]
     (said,) = view.publications(revived.version)
     assert view.is_gone(said.manifest)
+    for where in (origin, clone(remote, tmp_path / "newcomer")):
+        assert not sweep(where).packs, "what is known to be gone keeps nobody from sweeping"
+        caretaking.gc(where, grace_s=AT_ONCE, dry_run=False)
     publish(origin, {"w.bin": ONE})
     assert not origin.repository.view().is_gone(said.manifest), "a publication brings the data again"
 
