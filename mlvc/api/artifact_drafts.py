@@ -54,6 +54,7 @@ class ArtifactDraft:
         metadata: a dictionary of at most 100 JSON values.
         incremental: the new version keeps the files of the one before that it does not replace.
         use_as: what a run uses it for.
+        storage_region, digest_algorithm: of W&B; they mean nothing here.
 
     Raises:
         ValueError: name, type or metadata break the rules.
@@ -70,7 +71,8 @@ class ArtifactDraft:
         metadata: dict[str, Any] | None = None,
         incremental: bool = False,
         use_as: str | None = None,
-        **_: Any,
+        storage_region: str | None = None,
+        digest_algorithm: str | None = None,
     ) -> None:
         self._begin(names.check_artifact_name(name), names.check_type(type, name), description, checked_metadata(metadata))
         self._incremental = incremental

@@ -186,15 +186,13 @@ class Artifact(ArtifactFacts):
 
     def file(self, root: str | os.PathLike[str] | None = None) -> str:
         """Downloads the only file and returns its path; ValueError when there are several."""
-        if self._entry_count_logged() > 1:
+        self._require("file")
+        if len(self.manifest) > 1:
             raise ValueError(
                 "This artifact contains more than one file, call `.download()` to get all files or call "
                 '.get_entry("filename").download()'
             )
         return next(iter(self.manifest.entries.values())).download(root)
-
-    def _entry_count_logged(self) -> int:
-        return self._contents("file").manifest.count
 
     def verify(self, root: str | os.PathLike[str] | None = None) -> None:
         """Checks a downloaded folder against the artifact; ValueError for a file that differs, is missing or is extra."""

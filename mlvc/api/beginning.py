@@ -154,6 +154,7 @@ def init(
     said = run_settings.merged(_for_all, settings, asked)
     if said.mode not in _MODES:
         raise UsageError(f"mode is one of online, offline, disabled, found {said.mode!r}")
+    notices.be_silent(silent=bool(said.silent or said.quiet))
     given = _config(config, config_exclude_keys, config_include_keys)
     if _current is not None and ending.is_ours():
         wanted = _reinit(said.reinit)
@@ -169,8 +170,7 @@ def init(
     if _current is None or not ending.is_ours():
         _current = run
     ending.watch_over(run, is_notebook=_in_notebook())
-    if not said.silent and not said.quiet:
-        notices.say(f"run {run.name} ({run.id}) in project {run.project}; store {run._workspace.repository.path}")
+    notices.say(f"run {run.name} ({run.id}) in project {run.project}; store {run._workspace.repository.path}")
     if ignored.get("sync_tensorboard"):
         notices.say("warning: sync_tensorboard is not supported; log to the run itself")
     if said.save_code:

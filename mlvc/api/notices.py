@@ -18,9 +18,18 @@ def entity() -> str:
     return variable("ENTITY") or "local"
 
 
+_silent = False
+
+
+def be_silent(*, silent: bool) -> None:
+    """Keeps this process from saying anything, or lets it, as the settings of its last run ask."""
+    global _silent
+    _silent = silent
+
+
 def say(text: str) -> None:
     """Prints a line, unless silenced."""
-    if not any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in _SILENCERS):
+    if not _silent and not any(os.environ.get(name, "").lower() in ("1", "true", "yes") for name in _SILENCERS):
         print(f"mlvc: {text}", file=sys.stderr)
 
 

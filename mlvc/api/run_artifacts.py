@@ -39,7 +39,7 @@ class RunArtifacts(RunFacts):
         before, or what the run has used.
 
         Returns:
-            The artifact, logged.
+            The artifact, logged. One that was logged before only gets the aliases and tags.
 
         Raises:
             CommError: there is no such base.
@@ -49,12 +49,20 @@ class RunArtifacts(RunFacts):
 
         artifact = self._as_artifact(artifact_or_path, name, type)
         if not artifact.is_draft():
-            return artifact
+            return self._named_again(artifact, as_list(aliases), as_list(tags))
         draft = self._draft(artifact, as_list(aliases), as_list(tags))
         if base is not None:
             derived_from = find_artifact(self._workspace, base) if isinstance(base, str) else base
             draft.base = derived_from._require("use as a base").version
         return self._logged(artifact, self._active.publish(draft, f"run.log_artifact {artifact.name}"))
+
+    def _named_again(self, artifact: Artifact, aliases: Sequence[str], tags: Sequence[str]) -> Artifact:
+        """Gives an artifact that is logged already further aliases and tags."""
+        if aliases or tags:
+            artifact.aliases = [*artifact.aliases, *aliases]
+            artifact.tags = [*artifact.tags, *tags]
+            artifact.save()
+        return artifact
 
     def _as_artifact(self, given: Artifact | str | os.PathLike[str], name: str | None, kind: str | None) -> Artifact:
         from mlvc.api.artifacts import Artifact

@@ -358,14 +358,22 @@ def test_what_is_used_must_be_of_the_type_asked_for(folder):
             run.use_artifact(3)
 
 
+def test_logging_it_again_adds_aliases_and_tags(folder):
+    artifact = logged(a="1")
+    with wandb.init() as run:
+        assert run.log_artifact(artifact, aliases=["best"], tags=["t"]) is artifact
+    assert (artifact.aliases, artifact.tags) == (["best", "latest"], ["t"])
+    assert wandb.Api().artifact("data:best").version == "v0"
+
+
 def test_several_runs_make_one_version(folder):
     for number in range(3):
         with wandb.init(group="g") as run:
             run.upsert_artifact(draft(**{f"part{number}": str(number)}), aliases=["whole"])
     with wandb.init(group="g") as run:
         done = run.finish_artifact(draft(last="x"))
-        with pytest.raises(TypeError, match="group"):
-            wandb.init(reinit="create_new").upsert_artifact(draft(a="1"))
+    with wandb.init() as run, pytest.raises(TypeError, match="group"):
+        run.upsert_artifact(draft(a="1"))
     assert sorted(done.manifest.entries) == ["last", "part0", "part1", "part2"]
     assert (done.version, done.aliases) == ("v0", ["latest", "whole"])
     assert [c.name for c in wandb.Api().artifact_collections(done.project, "dataset")] == ["data"]

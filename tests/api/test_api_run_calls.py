@@ -309,8 +309,9 @@ def test_the_machine_is_looked_at_while_a_run_goes_on(folder):
 
 def test_looking_at_the_machine_can_be_switched_off(folder, monkeypatch):
     monkeypatch.setenv("WANDB__DISABLE_STATS", "true")
+    before = set(threading.enumerate())
     with wandb.init(settings={"x_stats_sampling_interval": 0.001}) as run:
-        assert not any(thread.name == "mlvc-system-metrics" for thread in threading.enumerate())
+        assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "mlvc-system-metrics"]
     assert api_run(run).system_metrics == {}
 
 
@@ -374,6 +375,13 @@ def test_logging_in_and_out_of_mode_is_a_friendly_no_op(folder, capsys):
     for call in (wandb.sweep, wandb.agent, wandb.controller):
         with pytest.raises(wandb.UsageError, match="no sweeps"):
             call({})
+
+
+def test_a_silent_run_says_nothing_and_the_next_one_does(folder, capsys):
+    wandb.init(settings=wandb.Settings(silent=True)).finish()
+    assert capsys.readouterr().err.count("mlvc:") <= 1  # that a repository was made
+    wandb.init().finish()
+    assert capsys.readouterr().err.count("mlvc:") == 2
 
 
 def test_alerts_are_printed_and_recorded_once_in_a_while(folder, capsys):

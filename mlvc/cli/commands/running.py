@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -96,11 +97,22 @@ def runs_command(filters: tuple[str, ...], max_count: int, everything: bool) -> 
             r["state"],
             r["job_type"] or "",
             output.when(r["created_ms"]) if r["created_ms"] else "",
-            ", ".join(f"{k}={_brief(v)}" for k, v in list(r["summary"].items())[:6] if not k.startswith("_")),
+            ", ".join(f"{k}={_brief(v)}" for k, v in list(_shown(r["summary"]))[:6]),
         )
         for r in found
     ]
     output.result(found, output.table(rows, ("NAME", "ID", "STATE", "JOB TYPE", "CREATED", "SUMMARY")))
+
+
+def _shown(summary: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields what fits into a line: numbers and texts, and what `define_metric` made of a metric, as `loss.min`."""
+    for name, value in summary.items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, dict) and "_type" not in value:
+            yield from ((f"{name}.{part}", one) for part, one in value.items() if isinstance(one, (int, float)))
+        elif not isinstance(value, (dict, list)):
+            yield name, value
 
 
 def _brief(value: Any) -> str:
