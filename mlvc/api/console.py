@@ -31,8 +31,7 @@ class ConsoleCapture:
             raise local_file_error(error, f"keep the console in {path}") from error
         self._pid = os.getpid()
         with _lock:
-            if not _captures:
-                _wrap()
+            _wrap()
             _captures.append(self)
 
     def keep(self, text: str) -> None:
@@ -54,9 +53,10 @@ class ConsoleCapture:
 
 
 def _wrap() -> None:
+    """Wraps what is stdout and stderr now: while one run goes on, a notebook or a test may have put others there."""
     for stream in (sys.stdout, sys.stderr):
         before = getattr(stream, "write", None)
-        if stream is None or before is None:
+        if before is None or any(stream is known for known, _ in _wrapped):
             continue
         try:
             stream.write = _keeping(before)  # type: ignore[method-assign]

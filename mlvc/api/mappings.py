@@ -111,8 +111,10 @@ class Config(Summary):
     An artifact (or a `wandb-artifact://` name) as a value is used by the run.
     """
 
-    def __init__(self, known: dict[str, Any], put: Put, *, allow_val_change: bool, use: UseArtifact | None = None) -> None:
-        super().__init__(known, put)
+    def __init__(
+        self, known: dict[str, Any] | None = None, put: Put | None = None, *, allow_val_change: bool = False, use: UseArtifact | None = None
+    ) -> None:
+        super().__init__({} if known is None else known, put or (lambda _changed, _removed: None))
         object.__setattr__(self, "_allow", allow_val_change)
         object.__setattr__(self, "_use", use)
 

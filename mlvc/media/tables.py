@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mlvc.errors import UsageError
 from mlvc.media import column_types, parquet
 from mlvc.media.column_types import ColumnType
 from mlvc.media.content import Content, Spool
@@ -47,7 +48,7 @@ class Table(Media):
         dtype: what cells may be: a class, an example, a list of alternatives; or a list with one of those a column.
         optional: whether None is allowed; or a list with an answer a column.
         allow_mixed_types: let columns hold anything.
-        log_mode: accepted; every `log` of a changed table logs it anew.
+        log_mode: every `log` of a changed table logs it anew, whatever this is; INCREMENTAL ones only get rows.
 
     Raises:
         TypeError: a cell is not of its column's type.
@@ -200,6 +201,7 @@ class Table(Media):
             AssertionError: the name is taken, or the length is not that of the table.
             TypeError: cells of different types; the table stays as it was.
         """
+        self._refuse_if_incremental("add_column")
         assert isinstance(name, str) and name not in self.columns, f"the column name {name!r} is taken, or no text"
         is_array = hasattr(data, "dtype") and hasattr(data, "shape")
         assert isinstance(data, list) or is_array, "data is a list or an array"
@@ -221,6 +223,7 @@ class Table(Media):
 
     def add_computed_columns(self, fn: Callable[[int, dict[str | int, Any]], dict[str, Any]]) -> None:
         """Adds the columns that `fn(number, row as column -> cell)` returns for every row, as column -> cell."""
+        self._refuse_if_incremental("add_computed_columns")
         found: dict[str, list[Any]] = {}
         for number, row in self.iterrows():
             computed = fn(number, dict(zip(self.columns, row, strict=True)))
@@ -229,6 +232,13 @@ class Table(Media):
                 found.setdefault(name, []).append(self._spooled([cell])[0])
         for name, cells in found.items():
             self.add_column(name, cells)
+
+    def _refuse_if_incremental(self, what: str) -> None:
+        if self.log_mode == "INCREMENTAL":
+            raise UsageError(
+                f"Operation '{what}' is not supported for tables with log_mode='INCREMENTAL'. "
+                "Use a different log mode like 'MUTABLE' or 'IMMUTABLE'."
+            )
 
     def cast(self, col_name: str | int, dtype: Any, optional: bool = False) -> ColumnType:
         """Makes a column keep to a type; TypeError when a cell is of another."""

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import io
 import json
 import math
 import sys
@@ -285,6 +286,14 @@ def test_two_runs_at_once_both_keep_what_is_printed(folder, capsys):
     second.finish()
     said = [[line for line in wandb.Api().run(i).console_logs() if line in ("both", "one")] for i in "ab"]
     assert said == [["both"], ["both", "one"]]
+
+
+def test_what_is_printed_is_kept_though_another_stream_is_in_the_place_of_stdout_by_then(folder, monkeypatch):
+    with wandb.init(id="a"):
+        monkeypatch.setattr(sys, "stdout", io.StringIO())
+        with wandb.init(id="b", reinit="create_new"):
+            print("later")
+    assert [line for line in wandb.Api().run("b").console_logs() if line == "later"] == ["later"]
 
 
 def test_the_machine_is_looked_at_while_a_run_goes_on(folder):

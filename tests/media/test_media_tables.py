@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlvc.errors import UsageError
 from mlvc.media import content, kinds
 from mlvc.media.histograms import Histogram
 from mlvc.media.images import Image
@@ -167,6 +168,16 @@ def test_computed_columns_see_number_and_row():
     table.add_computed_columns(lambda ndx, row: {"diff": row["x"] - row["y"], "ndx": ndx})
     assert table.data == [[3, 1, 2, 0], [4, 6, -2, 1]]
     assert stored(table).columns == ["x", "y", "diff", "ndx"]
+
+
+def test_an_incremental_table_only_gets_rows():
+    table = Table(columns=["a"], log_mode="INCREMENTAL")
+    table.add_data(1)
+    for change in (lambda: table.add_column("b", [1]), lambda: table.add_computed_columns(lambda ndx, row: {"b": 1})):
+        with pytest.raises(UsageError, match="log_mode='INCREMENTAL'"):
+            change()
+    with pytest.raises(AssertionError, match="Invalid log_mode"):
+        Table(log_mode="SOMETIMES")
 
 
 def test_a_frame_becomes_a_table_and_a_table_a_frame():
