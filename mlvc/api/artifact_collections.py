@@ -239,7 +239,8 @@ def collections(
     fits = filters.compiled(given)
 
     def read() -> Iterator[ArtifactCollection]:
-        for found in workspace.repository.view().collections(project):
+        view = workspace.repository.view()
+        for found in (*view.collections(project), *view.collections(names.registry_owner(project))):
             if kind is not None and found.type != kind:
                 continue
             one = ArtifactCollection(workspace, found.name)
@@ -362,7 +363,7 @@ def registries(workspace: Workspace, given: Mapping[str, Any] | None, *, per_pag
         seen = dict.fromkeys(
             names.split_collection(found.name)[0].partition(":")[2]
             for found in workspace.repository.view().collections()
-            if names.is_registry(found.name)
+            if names.is_registry(found.name) and names.registry_of(names.split_collection(names.display_collection(found.name))[0])
         )
         for name in seen:
             if fits(partial(filters.at_path, {"name": name})):

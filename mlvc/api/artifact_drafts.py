@@ -85,6 +85,7 @@ class ArtifactDraft:
         self._metadata = metadata or {}
         self._incremental = False
         self._use_as = None
+        self._distributed_id: str | None = None
         self._aliases: list[str] = []
         self._tags: list[str] = []
         self._ttl: timedelta | ArtifactTTL | None = ArtifactTTL.INHERIT
@@ -274,6 +275,7 @@ class ArtifactDraft:
 
     def _draft(self, workspace: Workspace, project: str, aliases: Sequence[str], tags: Sequence[str]) -> Draft:
         self._files.check_unchanged()
+        checked_metadata(self._metadata)  # it may have been changed in place
         view = workspace.repository.view()
         collection = view.resolve(names.stored_collection(project, self._name))
         sources = dict(self._files.sources)

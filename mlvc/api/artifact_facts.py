@@ -111,8 +111,8 @@ class ArtifactFacts(ArtifactDraft):
 
     @property
     def source_name(self) -> str:
-        """`name:v3` of the source, also for a link."""
-        return f"{names.split_collection(self._source())[1]}:{self.source_version}"
+        """`name:v3` of the source, also for a link; of a draft its name."""
+        return self._name if self._logged is None else f"{names.split_collection(self._source())[1]}:{self.source_version}"
 
     @property
     def source_version(self) -> str:
@@ -264,9 +264,8 @@ class ArtifactFacts(ArtifactDraft):
 
     @property
     def history_step(self) -> int | None:
-        """None: publications do not record the step of their run."""
-        self._require("history_step")
-        return None
+        """The last step that its run had logged when it logged the artifact; None where it had not logged any."""
+        return self._publication("history_step").step
 
     @property
     def digest_algorithm(self) -> str:
@@ -275,8 +274,12 @@ class ArtifactFacts(ArtifactDraft):
 
     @property
     def distributed_id(self) -> str | None:
-        """None: see `Run.upsert_artifact`."""
-        return None
+        """What was set; `Run.upsert_artifact` is given its own."""
+        return self._distributed_id
+
+    @distributed_id.setter
+    def distributed_id(self, given: str | None) -> None:
+        self._distributed_id = given
 
     def json_encode(self) -> dict[str, Any]:
         """Returns what W&B writes for an artifact in a config."""

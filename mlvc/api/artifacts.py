@@ -18,14 +18,18 @@ from mlvc.format import manifest as manifests
 from mlvc.format import names
 from mlvc.format.ids import FileDigest, VersionId
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
+from mlvc.format.reference import parse_version
 from mlvc.working_tree import placing, scanning
-from mlvc.workspace import contents, publishing, registry, resolving
+from mlvc.workspace import contents, publishing, registry, resolving, run_questions
 from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlvc.api.recorded_runs import RecordedRunHandle
 
 __all__ = ["Artifact", "ArtifactTTL", "Logged", "as_list", "find_artifact", "registry_target"]
+
+
+_BY_ID = "_id/"
 
 
 class Artifact(ArtifactFacts):
@@ -259,11 +263,12 @@ class Artifact(ArtifactFacts):
         return RecordedRunHandle(logged.workspace, found[0]) if found else None
 
     def used_by(self) -> list[RecordedRunHandle]:
-        """Returns the runs that used it, also through a link."""
+        """Returns the runs that used it, also through a link, those under way included."""
         from mlvc.api.recorded_runs import RecordedRunHandle
 
         logged = self._require("used_by")
-        return [RecordedRunHandle(logged.workspace, run) for run in logged.workspace.repository.view().users(logged.version)]
+        users = run_questions.users(logged.workspace, logged.workspace.repository.view(), logged.version)
+        return [RecordedRunHandle(logged.workspace, run) for run in users]
 
     def link(self, target_path: str, aliases: Sequence[str] | str | None = None) -> Artifact:
         """Links it (logging a draft first) into a registered model; aliases go on the link. A link's source is linked."""
@@ -297,34 +302,50 @@ def entry_by_url(url: str) -> ManifestEntry:
     from mlvc.api import beginning
 
     identifier, _, path = url.partition("://")[2].partition("/")
-    workspace = beginning.open_or_make()
-    try:
-        version = VersionId(bytes.fromhex(identifier))
-    except ValueError:
-        raise UsageError(f"{url} names no artifact", hint="ManifestEntry.ref_url() gives one that does") from None
-    source = workspace.repository.view().source_collection(version)
-    if source is None:
-        raise NotFoundError(f"the artifact of {url} is not here", hint="'mlvc pull' may bring it")
-    return Artifact._from_logged(Logged(workspace, source, version)).get_entry(path)
+    return _by_id(beginning.open_or_make(), identifier).get_entry(path)
 
 
 def find_artifact(workspace: Workspace, name: str) -> Artifact:
-    """Returns the artifact that a name means; CommError when there is none."""
+    """Returns the artifact that a name means, or `_id/` and a version's id; CommError, beginning with W&B's words, when there is none."""
+    if name.startswith(_BY_ID):
+        return _by_id(workspace, name.removeprefix(_BY_ID))
     try:
         with workspace.repository.reading() as view:
             member = resolving.version(workspace, view, name)
+    except NotFoundError as error:
+        raise NotFoundError(f"{_in_wandbs_words(workspace, name)}: {error.message}", hint=error.hint) from error
     except ValueError as error:
         raise (error if isinstance(error, Error) else UsageError(str(error))) from error
     return Artifact._from_logged(Logged(workspace, member.collection, member.version))
 
 
+def _by_id(workspace: Workspace, text: str) -> Artifact:
+    try:
+        version = VersionId(bytes.fromhex(text))
+    except ValueError:
+        raise UsageError(f"'{text}' is no version id", hint="Artifact.id gives one") from None
+    source = workspace.repository.view().source_collection(version)
+    if source is None:
+        raise NotFoundError(f"the artifact @{text[:12]} is not here", hint="'mlvc pull' may bring it")
+    return Artifact._from_logged(Logged(workspace, source, version))
+
+
+def _in_wandbs_words(workspace: Workspace, name: str) -> str:
+    wanted = parse_version(name)
+    project = wanted.project or workspace.project
+    entity = wanted.entity or notices.entity()
+    view = workspace.repository.view()
+    is_known = names.registry_of(project) is not None or project == workspace.project or project in run_questions.projects(view)
+    if not is_known:
+        return f"project '{project}' not found under entity '{entity}'"
+    return f"artifact membership '{wanted.name}:{wanted.selector or names.LATEST}' not found in '{entity}/{project}'"
+
+
 def registry_target(workspace: Workspace, target_path: str) -> str:
-    """Returns the stored registry collection of a link's target: `[entity/][registry/]name`."""
+    """Returns the stored collection of links that `[entity/][project/]name` means; without a project, one of the current project."""
     parts = target_path.partition(":")[0].split("/")
-    project = parts[-2] if len(parts) >= 2 else "registry"
-    if names.registry_of(project) is None:
-        project = "registry"
-    return workspace.repository.view().resolve(names.stored_collection(project, parts[-1]))
+    project = parts[-2] if len(parts) >= 2 else workspace.project
+    return workspace.repository.view().resolve(names.link_collection(project, parts[-1]))
 
 
 def as_list(given: Sequence[str] | str | None) -> list[str]:

@@ -108,7 +108,7 @@ class Nested(dict[str, Any]):
 class Config(Summary):
     """A run's inputs. In a script, a key that is set keeps its value unless `allow_val_change`.
 
-    An artifact (or a `wandb-artifact://` name) as a value is used by the run.
+    An artifact (or a `wandb-artifact://` name, or what another run's config says of one) as a value is used by the run.
     """
 
     def __init__(
@@ -154,10 +154,11 @@ class Config(Summary):
     def _taken(self, key: str, value: Any) -> tuple[Any, Any]:
         """Returns what a value is from now on, and what is recorded of it."""
         _refuse_media(key, value)
-        if _is_artifact(value) or (isinstance(value, str) and value.startswith(_ARTIFACT_URL)):
+        named = _artifact_named(value)
+        if _is_artifact(value) or named is not None:
             if self._use is None:
                 return value, repr(value)
-            used = self._use(value.removeprefix(_ARTIFACT_URL) if isinstance(value, str) else value)
+            used = self._use(value if named is None else named)
             return used, used.json_encode()
         plain = _copied(value)
         return plain, plain
@@ -181,6 +182,19 @@ class Config(Summary):
     def items(self) -> ItemsView[str, Any]:
         """Returns keys and values, as `keys`."""
         return {k: v for k, v in self._known.items() if not k.startswith("_")}.items()
+
+
+def _artifact_named(value: Any) -> str | None:
+    """Returns the name of the artifact that a config value stands for: a URL, with or without a host, or what W&B writes of one."""
+    if isinstance(value, str) and value.startswith(_ARTIFACT_URL):
+        rest = value.removeprefix(_ARTIFACT_URL)
+        at = rest.find("_id/")
+        if at >= 0:
+            return rest[at:]
+        return "/".join(rest.partition("://")[2].split("/")[1:]) if "://" in rest else rest.removeprefix("None/").lstrip("/")
+    if isinstance(value, Mapping) and value.get("_type") == "artifactVersion" and "id" in value:
+        return f"_id/{value['id']}"
+    return None
 
 
 def _is_artifact(value: Any) -> bool:

@@ -93,11 +93,14 @@ class Api:
 
         Raises:
             CommError: there is none, or it is of another type.
-            ValueError: the name is none.
+            ValueError: the name is None.
         """
         if name is None:
             raise ValueError("You must specify name= to fetch an artifact.")
-        found = find_artifact(self._workspace, name)
+        try:
+            found = find_artifact(self._workspace, name)
+        except InvalidNameError as error:
+            raise CommError(error.message, hint=error.hint) from error
         if type is not None and found.type != type:
             raise CommError(f"type {type} specified but this artifact is of type {found.type}")
         return found

@@ -323,7 +323,7 @@ class RecordedRunHandle:
 
     def used_artifacts(self, per_page: int = 100) -> Paginator[Artifact]:
         """Returns what the run used."""
-        return Paginator(lambda: self._artifacts(dict.fromkeys(use.version for use in self._view().inputs(self._id))), None, per_page)
+        return Paginator(lambda: self._artifacts(run_questions.inputs(self._workspace, self._view(), self._id)), None, per_page)
 
     def _artifacts(self, found: Any) -> Iterator[Artifact]:
         view = self._view()

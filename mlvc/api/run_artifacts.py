@@ -72,7 +72,9 @@ class RunArtifacts(RunFacts):
     def _draft(self, artifact: Artifact, aliases: Sequence[str], tags: Sequence[str]) -> Draft:
         for alias in aliases:
             names.check_alias(alias)
-        return artifact._draft(self._workspace, self.project, [*artifact._aliases, *aliases], tags)
+        draft = artifact._draft(self._workspace, self.project, [*artifact._aliases, *aliases], tags)
+        draft.step = self._last_step
+        return draft
 
     def _logged(self, artifact: Artifact, published: Published) -> Artifact:
         """Makes a draft the version that it was published as, and says so."""

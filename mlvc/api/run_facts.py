@@ -59,6 +59,7 @@ class RunFacts:
         self._active = active
         self._settings = settings
         self._step = active.first_step
+        self._last_step = active.first_step - 1 if active.first_step else None
         self._lock = threading.RLock()
         self._finished = False
         self._record = active.log_values

@@ -77,6 +77,7 @@ class Run(RunArtifacts):
                 self._known_summary.update(data)
             self._record(self._step, data)
             if commit or (commit is None and step is None):
+                self._last_step = self._step
                 self._step += 1
 
     def _with_step_metrics(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Publication(Struct, frozen=True):
         manifest, recipes: what it holds and how it was cut.
         run: who made it, or None for a person.
         metadata: key -> JSON text or value record id, as given then.
+        step: the last step that the run had logged by then, or None.
         who, when_ms, command: of the transaction.
     """
 
@@ -43,6 +44,7 @@ class Publication(Struct, frozen=True):
     who: str
     when_ms: int
     command: str
+    step: int | None = None
 
 
 class Member(Struct, frozen=True):
@@ -237,6 +239,7 @@ class View(Struct, frozen=True):
                     said.get("who", ""),
                     said.get("when", 0),
                     said.get("command", ""),
+                    value.get("step"),
                 )
             )
         return found

@@ -1,7 +1,8 @@
 """Names of projects, collections, aliases, tags and runs, and how a name typed by a person becomes a stored one.
 
 Stored collection names are `project/name` for a source and `registry:R/name` for a registered model
-(`registry/name` and `model-registry/name` mean R = `model`, `wandb-registry-R/name` is R).
+(`registry/name` and `model-registry/name` mean R = `model`, `wandb-registry-R/name` is R). Links can be collected in a project, too:
+`registry:@P/name`, which people write as `P/name`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _TAG = re.compile(r"[-\w]+( +[-\w]+)*\Z")
 _RUN_LABEL_FORBIDDEN = re.compile(r"[/\\#?%:\r\n]")
 _REGISTRY_PROJECTS = ("registry", "model-registry")
 _WANDB_REGISTRY = "wandb-registry-"
+_REGISTRY, _IN_PROJECT = "registry:", "@"
 _RESERVED_PROJECTS = (*_REGISTRY_PROJECTS, "run")
 
 
@@ -142,14 +144,25 @@ def stored_collection(project: str, name: str) -> str:
     registry = registry_of(project)
     if registry is None:
         return f"{check_project(project)}/{name}"
-    if _PROJECT_FORBIDDEN.search(registry) or _UNPRINTABLE.search(registry) or len(registry) > MAX_NAME:
+    if registry.startswith(_IN_PROJECT) or _PROJECT_FORBIDDEN.search(registry) or _UNPRINTABLE.search(registry) or len(registry) > MAX_NAME:
         raise InvalidNameError(f"'{registry}' cannot name a registry")
     return f"registry:{registry}/{name}"
 
 
+def link_collection(project: str, name: str) -> str:
+    """Returns the stored name of a collection of links in a registry or a project; InvalidNameError when they break the rules."""
+    stored = stored_collection(project, name)
+    return stored if is_registry(stored) else f"{_REGISTRY}{_IN_PROJECT}{stored}"
+
+
+def registry_owner(project: str) -> str:
+    """Returns what stands before the '/' of the collections of links in a project."""
+    return f"{_REGISTRY}{_IN_PROJECT}{project}"
+
+
 def is_registry(collection: str) -> bool:
     """Tells whether a stored collection holds links (a registered model) rather than sources."""
-    return collection.startswith("registry:")
+    return collection.startswith(_REGISTRY)
 
 
 def split_collection(collection: str) -> tuple[str, str]:
@@ -163,6 +176,9 @@ def display_collection(collection: str, project: str | None = None) -> str:
     owner, name = split_collection(collection)
     if owner == f"registry:{DEFAULT_REGISTRY}":
         return f"registry/{name}"
+    if owner.startswith(f"{_REGISTRY}{_IN_PROJECT}"):
+        owner = owner[len(_REGISTRY) + len(_IN_PROJECT) :]
+        return name if owner == project else f"{owner}/{name}"
     if owner.startswith("registry:"):
         return f"{_WANDB_REGISTRY}{owner[len('registry:') :]}/{name}"
     return name if owner == project else collection

@@ -71,6 +71,7 @@ class Publish(Operation, frozen=True):
         run: who made it, or None for a person.
         base: the version it was derived from, if known.
         metadata: key -> value; kept whole.
+        step: the last step of history that its run had logged by then, or None.
     """
 
     kind: ClassVar[str] = "publish"
@@ -82,6 +83,7 @@ class Publish(Operation, frozen=True):
     description: str = ""
     base: VersionId | None = None
     deletes_seen: Facts = ()
+    step: int | None = None
 
     @property
     def version(self) -> VersionId:
@@ -312,6 +314,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "files": _are_files,
     "tags": lambda value: value is None or _are_texts(value),
     "keys": lambda value: value is None or _are_texts(value),
+    "step": lambda value: value is None or (isinstance(value, int) and not isinstance(value, bool)),
     "ttl_ms": lambda value: value is None or (isinstance(value, int) and not isinstance(value, bool)),
     "run": lambda value: value is None or _is_run(value),
     "version": _is_optional_id,

@@ -52,6 +52,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
+    if isinstance(value, slice):
+        return {f"slice_{part}": _plain(getattr(value, part)) for part in ("start", "stop", "step")}
     if hasattr(value, "tolist"):  # numpy arrays and scalars, torch tensors, without importing either
         return _plain(value.tolist())
     if hasattr(value, "isoformat"):

@@ -48,6 +48,7 @@ class Draft(Struct):
         run: who makes it, or None for a person.
         base: what it was derived from.
         inputs: what the run has used so far; new content may be stored against theirs.
+        step: the last step of history that the run has logged, or None.
         ttl_ms: how long the version is worth keeping, in milliseconds; None where nothing is said.
     """
 
@@ -62,3 +63,4 @@ class Draft(Struct):
     base: VersionId | None = None
     inputs: Sequence[VersionId] = ()
     ttl_ms: int | None = None
+    step: int | None = None

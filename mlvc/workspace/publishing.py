@@ -97,7 +97,7 @@ def publish_unless(
             deletes = view.deletes_to_name(version)
             said.append(
                 Publish(
-                    draft.collection, manifest, index, draft.run, metadata, draft.description, draft.base, deletes
+                    draft.collection, manifest, index, draft.run, metadata, draft.description, draft.base, deletes, draft.step
                 )
             )
             if was_known and draft.run is None and (metadata or draft.description):
@@ -147,6 +147,9 @@ def store_tree(
 def check_type(view: View, draft: Draft) -> None:
     """Raises TypeClashError when the draft's collection holds artifacts of another type."""
     found = view.collection(draft.collection)
+    project, bare = names.split_collection(draft.collection)
+    if found is None and view.collection(names.link_collection(project, bare)) is not None:
+        raise TypeClashError(f"{draft.collection} collects links, so nothing can be logged there", hint="choose another name")
     if found is not None and found.types and found.type != draft.type:
         name = names.split_collection(draft.collection)[1]
         raise TypeClashError(

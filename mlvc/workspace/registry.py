@@ -133,6 +133,9 @@ def link(
                 raise ConflictError(
                     f"{names.display_collection(target)} holds artifacts of type '{there.type}', this one is a '{kind}'"
                 )
+            shown = names.display_collection(target)
+            if view.collection(shown) is not None:
+                raise ConflictError(f"{shown} holds versions of its own, so nothing can be linked there", hint="link into another name")
             deletes = view.deletes_to_name(version)
             said: list[Operation] = [*workspace.first_words(view), *(before(commit, view) if before else ())]
             if there is None:

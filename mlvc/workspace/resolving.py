@@ -16,9 +16,14 @@ _SHOWN = 8
 
 
 def collection_name(workspace: Workspace, view: View, text: str | VersionReference) -> str:
-    """Returns the stored name of the collection that a typed name means; it need not exist."""
+    """Returns the stored name of the collection that a typed name means; it need not exist. A project's links come after its sources."""
     found = reference.parse_version(text) if isinstance(text, str) else text
-    return view.resolve(names.stored_collection(found.project or workspace.project, found.name))
+    project = found.project or workspace.project
+    source = view.resolve(names.stored_collection(project, found.name))
+    if names.is_registry(source) or view.collection(source) is not None:
+        return source
+    links = view.resolve(names.link_collection(project, found.name))
+    return links if view.collection(links) is not None else source
 
 
 def existing_collection(workspace: Workspace, view: View, text: str | VersionReference) -> str:

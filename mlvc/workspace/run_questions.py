@@ -13,7 +13,7 @@ from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
 from mlvc.fold.runs import RunView
 from mlvc.format import names
-from mlvc.format.ids import ManifestId, RecordId, RunId, short
+from mlvc.format.ids import ManifestId, RecordId, RunId, VersionId, short
 from mlvc.runs import events, live_run
 from mlvc.runs.events import Recorded
 from mlvc.runs.live_run import Beginning, LiveRun
@@ -152,6 +152,25 @@ def _is_of(one: LiveRun, project: str | None) -> bool:
 def projects(view: View) -> list[str]:
     """Returns the projects that hold runs or artifacts, sorted."""
     return sorted({*view.projects_of_runs(), *(names.split_collection(c.name)[0] for c in view.collections() if not names.is_registry(c.name))})
+
+
+def inputs(workspace: Workspace, view: View, identifier: RunId) -> list[VersionId]:
+    """Returns the versions that a run has used, each once, in the order it did; also while it runs."""
+    found = [use.version for use in view.inputs(identifier)]
+    live = _live(workspace, identifier)
+    if live is not None:
+        found += [VersionId(version) for version, _, _ in live[1].inputs]
+    return list(dict.fromkeys(found))
+
+
+def users(workspace: Workspace, view: View, version: VersionId) -> list[RunId]:
+    """Returns the runs that have used a version, those under way last."""
+    found = view.users(version)
+    for one in live_run.list_live(workspace.runs_folder):
+        live = _live(workspace, one.id)
+        if live is not None and one.id not in found and any(used == version for used, _, _ in live[1].inputs):
+            found.append(one.id)
+    return found
 
 
 def history(workspace: Workspace, view: View, identifier: RunId) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def logged(name="data", aliases=(), **files):
 
 def test_what_a_draft_does_not_know_yet_raises_and_hasattr_is_false(folder):
     artifact = draft(a="1")
-    for name in ("version", "aliases", "tags", "entity", "project", "collection", "file_count", "created_at", "source_name", "ttl"):
+    for name in ("version", "aliases", "tags", "entity", "project", "collection", "file_count", "created_at", "source_version", "ttl"):
         assert not hasattr(artifact, name), name
         with pytest.raises(wandb.ArtifactNotLoggedError, match="prior to logging"):
             getattr(artifact, name)
@@ -270,6 +270,61 @@ def test_names_of_source_and_link(folder):
     assert source.state == "COMMITTED"
 
 
+def test_links_are_collected_in_projects_too(folder):
+    source = logged(a="1")
+    with wandb.init() as run:
+        here = run.link_artifact(source, "best", aliases=["x"])
+        there = run.link_artifact(source, "local/elsewhere/best")
+    assert (here.project, there.project, here.is_link) == (run.project, "elsewhere", True)
+    api = wandb.Api()
+    for name in ("best:x", f"{run.project}/best", "local/elsewhere/best:v0", f"best@{source.id[:8]}", f"_id/{source.id}"):
+        assert api.artifact(name).source_name == "data:v0"
+    assert [c.name for c in api.artifact_type("dataset").collections()] == ["data", "best"]
+    assert len(api.artifact_collection("dataset", "elsewhere/best").artifacts()) == 1
+    assert [r.name for r in api.registries()] == []
+    with pytest.raises(ValueError, match="collects links"):
+        logged("best", b="2")
+    with pytest.raises(wandb.CommError, match="versions of its own"):
+        source.link("data")
+    api.artifact_collection("dataset", "best").delete()
+    assert (api.artifact_exists("best"), api.artifact_exists("data")) == (False, True)
+
+
+def test_an_artifact_knows_the_step_that_its_run_had_logged(folder):
+    found = []
+    with wandb.init() as run:
+        for n in range(3):
+            found.append(run.log_artifact(draft(a=str(n))).history_step)
+            run.log({"x": n})
+    assert found == [None, 0, 1]
+    assert wandb.Api().artifact("data:v2").history_step == 1
+
+
+def test_what_is_not_there_is_said_in_wandbs_words_first(folder):
+    logged(a="1")
+    for name, words in (("foo/bar/data:v0", "project 'bar' not found under entity 'foo'"), ("baz", "artifact membership 'baz:latest' not found in")):
+        with pytest.raises(wandb.CommError, match=words):
+            wandb.Api().artifact(name)
+    with pytest.raises(wandb.CommError):
+        wandb.Api().artifact("no name:latest")
+
+
+def test_a_run_under_way_is_a_user_already(folder):
+    source = logged(a="1")
+    with wandb.init() as run:
+        assert [r.id for r in run.use_artifact("data").used_by()] == [run.id]
+        assert [a.name for a in wandb.Api().run(run.path).used_artifacts()] == ["data:v0"]
+    assert [r.id for r in source.used_by()] == [run.id]
+
+
+def test_metadata_is_checked_again_when_it_is_logged_and_takes_slices(folder):
+    artifact = draft(a="1")
+    artifact.metadata.update({str(n): n for n in range(101)})
+    with wandb.init() as run, pytest.raises(ValueError, match="100 metadata keys"):
+        run.log_artifact(artifact)
+    assert wandb.Artifact("n", "t", metadata={"s": slice(1, 5, 2)}).metadata["s"] == {"slice_start": 1, "slice_stop": 5, "slice_step": 2}
+
+
 def test_edits_are_stored_by_save(folder):
     artifact = logged(a="1")
     artifact.description = "said"
@@ -383,7 +438,10 @@ def test_a_config_holds_artifacts_at_its_top(folder):
     logged(a="1")
     with wandb.init(config={"data": wandb.Api().artifact("data"), "n": 1}) as run:
         assert run.config["data"].name == "data:v0"
-        run.config["again"] = "wandb-artifact://data:v0"
+        run.config["again"] = "wandb-artifact://https://host/local/work/data:v0"
+        run.config["by id"] = f"wandb-artifact://_id/{run.config['data'].id}"
+        run.config["said"] = run.config["data"].json_encode()
+        assert {run.config[key].name for key in ("data", "again", "by id", "said")} == {"data:v0"}
         with pytest.raises(ValueError, match="top level"):
             run.config["deep"] = {"a": wandb.Api().artifact("data")}
         with pytest.raises(TypeError, match="WBValue"):

@@ -70,7 +70,6 @@ NOTES: dict[str, dict[str, tuple[str, str]]] = {
         "digest_algorithm": ("differs", "BLAKE3"),
         "id": ("differs", "the version's id: equal content in one collection has one id everywhere"),
         "commit_hash": ("differs", "the id of the transaction that published it first"),
-        "history_step": ("differs", "None: publications do not record the step"),
         "url": ("differs", "empty: nothing is on a server"),
         "entity": LOCAL,
         "source_entity": LOCAL,

@@ -34,7 +34,7 @@ BY_FIELD: dict[str, st.SearchStrategy] = {
     "files": st.dictionaries(texts, st.tuples(ids, st.integers(0, 2**60), st.none() | ids), max_size=2),
     "tags": st.none() | text_tuples,
     "keys": st.none() | text_tuples,
-    "ttl_ms": st.none() | st.integers(0, 2**60),
+    **dict.fromkeys(("ttl_ms", "step"), st.none() | st.integers(0, 2**60)),
 }
 
 
