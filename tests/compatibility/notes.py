@@ -54,7 +54,7 @@ NOTES: dict[str, dict[str, tuple[str, str]]] = {
         "use_artifact": ("differs", "works with no network; a bare name means `latest`, with `aliases` that one"),
         "use_model": ("differs", "works with no network"),
         "link_model": ("differs", "works with no network; returns the link"),
-        "link_artifact": ("differs", "works with no network; a target outside of a registry means `registry/`"),
+        "link_artifact": ("differs", "works with no network; a bare name means `registry/`, and a project collects links under names that hold no versions of its own"),
         "upsert_artifact": ("differs", "parts are versions of `NAME.parts-ID` until they are published"),
         "finish_artifact": ("differs", "publishes the union of the parts"),
         "save": ("differs", "`live` and `end` both mean: as the file is when the run ends"),
