@@ -17,7 +17,7 @@ from mlvc.api.tracked_run import Run
 from mlvc.errors import Error, NotFoundError, UsageError
 from mlvc.format import names
 from mlvc.format.ids import RunId
-from mlvc.workspace import auto_resume, opening, resolving, run_recording
+from mlvc.workspace import auto_resume, opening, resolving, run_recording, used_before
 from mlvc.workspace.workspace import Workspace
 
 _MODES = ("online", "offline", "disabled", "shared", None)
@@ -30,7 +30,7 @@ _current: Run | DisabledRun | None = None
 _for_all = Settings()
 
 JOINED_VARIABLE = "MLVC_JOINED_RUN"
-"""Set by `mlvc run`: the label of the run that a Python `init` inside joins, and does not seal."""
+"""Set by `mlvc run`: `project/label` of the run that a Python `init` inside joins, and does not seal."""
 
 
 def current() -> Any:
@@ -201,9 +201,12 @@ def _config(given: Any, left_out: Sequence[str] | None, only: Sequence[str] | No
 def _begin(config: dict[str, Any], said: Settings) -> Run:
     workspace = open_or_make(said.project)
     joined = os.environ.pop(JOINED_VARIABLE, None)  # a second run of this process is one of its own
-    project = workspace.project if joined else said.project or workspace.project
-    workspace.run_project = project
-    label = joined or said.run_id
+    label = said.run_id
+    project = said.project or workspace.project
+    if joined:
+        project, _, label = joined.rpartition("/")
+    if not used_before.is_reproduction(workspace):  # there, names mean what they meant
+        workspace.run_project = project
     if said.resume_from:
         raise UsageError("resume_from would forget history that was recorded", hint="fork_from begins a new run at that step")
     resume = None if joined else _resume(said.resume)

@@ -10,6 +10,7 @@ from mlvc.api import notices
 from mlvc.api.run_facts import RunFacts
 from mlvc.format import names
 from mlvc.format.ids import short
+from mlvc.workspace import used_before
 
 if TYPE_CHECKING:
     from mlvc.api.artifacts import Artifact
@@ -127,7 +128,7 @@ class RunArtifacts(RunFacts):
             given = as_list(aliases)
             if ":" not in name and "@" not in name and len(given) == 1:
                 name = f"{name}:{given[0]}"
-            artifact = find_artifact(self._workspace, name)
+            artifact = find_artifact(self._workspace, used_before.reference(self._workspace, name) or name)
         else:
             raise ValueError(
                 'You must pass an artifact name (e.g. "pedestrian-dataset:v1"), an instance of `wandb.Artifact`, '
@@ -236,6 +237,9 @@ class RunArtifacts(RunFacts):
 
         logged = (self.log_artifact(artifact) if artifact.is_draft() else artifact)._require("link")
         target = registry_target(self._workspace, target_path)
+        if used_before.is_reproduction(self._workspace):
+            notices.say(f"{artifact.source_name} is not linked to {target_path}: a reproduction moves nothing")
+            return artifact
         member = self._active.link(logged.version, target, as_list(aliases), f"run.link_artifact {target_path}")
         notices.say(f"{resolving.display(self._workspace, member)} is {artifact.source_name}")
         return Artifact._from_logged(Logged(self._workspace, target, logged.version))

@@ -28,12 +28,13 @@ _VERBS = {
     "name and promote": {"alias": "naming", "link": "naming", "unlink": "naming", "delete": "naming"}
     | {"protect": "protecting", "verify": "protecting"},
     "record runs": {"run": "running", "runs": "running", "history": "running"},
+    "work beside git": {"hooks": "beside_git", "resolve": "beside_git", "reproduce": "reproducing"},
     "share": {"remote": "exchange", "push": "exchange", "pull": "exchange", "fetch": "exchange", "serve": "exchange"},
     "look after": {"undo": "caring", "oplog": "caring", "fsck": "caring", "du": "caring"}
     | {"gc": "caring", "prune": "caring", "repack": "caring", "completion": "starting"},
 }
 _MODULES = {verb: module for verbs in _VERBS.values() for verb, module in verbs.items()}
-_HIDDEN = {"fetch-apart": "exchange", "references-apart": "exchange"}
+_HIDDEN = {"fetch-apart": "exchange", "references-apart": "exchange", "hook": "beside_git"}
 """What mlvc says to itself."""
 
 _BULK_VERBS = frozenset(("add", "checkout", "clone", "fetch", "fsck", "get", "pull", "push", "repack"))

@@ -11,7 +11,6 @@ from msgspec import Struct
 from mlvc import atomic_file
 from mlvc.git import command
 
-_MAX_PATCH_BYTES = 4 << 20
 _CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@]*@")
 
 
@@ -23,12 +22,14 @@ class CodeState(Struct, frozen=True):
         branch: None when HEAD is detached.
         remote: the URL of `origin` without credentials, or None.
         is_dirty: whether tracked files differ from the commit.
+        has_untracked: whether there are files that Git neither tracks nor ignores.
     """
 
     commit: str | None
     branch: str | None
     remote: str | None
     is_dirty: bool
+    has_untracked: bool = False
 
 
 class Checkout(Struct, frozen=True):
@@ -37,28 +38,31 @@ class Checkout(Struct, frozen=True):
     Attributes:
         root: its top folder.
         common_dir: the `.git` folder that all worktrees share.
+        git_dir: what belongs to this worktree alone; `common_dir` in the main one.
     """
 
     root: Path
     common_dir: Path
+    git_dir: Path
 
     def code_state(self) -> CodeState:
         """Returns which code the checkout holds now."""
-        said = command.line(["status", "--porcelain=v2", "--branch", "--untracked-files=no"], cwd=self.root) or ""
-        head = dict(line[2:].split(" ", 1) for line in said.splitlines() if line.startswith("# branch."))
+        said = command.git(["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"], cwd=self.root, check=False) or b""
+        lines = [line.decode(errors="surrogateescape") for line in said.split(b"\0")]
+        head = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
         commit, branch = head.get("branch.oid"), head.get("branch.head")
         remote = command.line(["config", "--get", "remote.origin.url"], cwd=self.root)
         return CodeState(
             None if commit == "(initial)" else commit,
             None if branch == "(detached)" else branch,
             without_credentials(remote) if remote else None,
-            any(not line.startswith("#") for line in said.splitlines()),
+            any(line.startswith(("1 ", "2 ", "u ")) for line in lines),
+            any(line.startswith("? ") for line in lines),
         )
 
-    def patch(self) -> bytes:
-        """Returns the uncommitted changes of tracked files as a patch; b"" when there are none, or too many."""
-        found = command.git(["diff", "--binary", "--no-ext-diff", "HEAD"], cwd=self.root, check=False) or b""
-        return found if len(found) <= _MAX_PATCH_BYTES else b""
+    def is_rebasing(self) -> bool:
+        """Tells whether a rebase or `git am` is under way here: Git moves HEAD step by step, and ends with a hook of its own."""
+        return any((self.git_dir / name).exists() for name in ("rebase-merge", "rebase-apply"))
 
     def tracks(self, path: Path) -> bool:
         """Tells whether Git tracks a file, or something in a folder."""
@@ -92,17 +96,21 @@ def discover(start: Path) -> Checkout | None:
     Raises:
         GitError: there is one, and Git refuses to work in it (for instance because another user owns it).
     """
-    arguments = ["rev-parse", "--path-format=absolute", "--is-inside-work-tree", "--git-common-dir", "--show-toplevel"]
-    out = command.git(arguments, cwd=start, check=False)
+    asked = ["--is-inside-work-tree", "--git-common-dir", "--git-dir", "--show-toplevel"]
+    arguments = ["rev-parse", "--path-format=absolute"]
+    out = command.git([*arguments, *asked], cwd=start, check=False)
     if out is None:
         if _has_git_folder_above(start):
             inside = command.git(["rev-parse", "--is-inside-work-tree"], cwd=start)
             if inside is None or inside.strip() != b"true":
                 return None
-            command.git(arguments, cwd=start)
+            command.git([*arguments, *asked], cwd=start)
         return None
-    inside_text, common, root = out.decode(errors="surrogateescape").split("\n")[:3]
-    return Checkout(Path(root), Path(common)) if inside_text == "true" else None
+    answers = os.fsdecode(out).split("\n")[:-1]
+    if len(answers) != len(asked):  # a folder's name holds a line end
+        answers = [os.fsdecode(command.git([*arguments, one], cwd=start) or b"").removesuffix("\n") for one in asked]
+    inside_text, common, private, root = answers
+    return Checkout(Path(root), Path(common), Path(private)) if inside_text == "true" else None
 
 
 def _has_git_folder_above(start: Path) -> bool:

@@ -5,6 +5,7 @@ runs/<run id>/lock            shared by every writer; whoever gets it alone know
 runs/<run id>/gate            held by whoever tries that, so that a look does not keep the last writer from sealing
 runs/<run id>/<n>.events      one writer's log
 runs/<run id>/console         what the program printed
+runs/<run id>/patch           the uncommitted changes that it began with, where there were some
 runs/<run id>/files/          what the run keeps beside its record, unless it was told another folder
 """
 
@@ -30,7 +31,7 @@ from mlvc.runs import event_log, events, surroundings
 from mlvc.runs.event_log import EventLog
 from mlvc.runs.events import Recorded
 
-_RUN, _LOCK, _GATE, _CONSOLE, _LOGS, _FILES = "run", "lock", "gate", "console", ".events", "files"
+_RUN, _LOCK, _GATE, _CONSOLE, _PATCH, _LOGS, _FILES = "run", "lock", "gate", "console", "patch", ".events", "files"
 
 
 class Beginning(Struct, frozen=True):
@@ -87,6 +88,11 @@ class LiveRun:
     def console_path(self) -> Path:
         """Where what the program prints goes."""
         return self.folder / _CONSOLE
+
+    @property
+    def patch_path(self) -> Path:
+        """Where the uncommitted changes are kept that it began with."""
+        return self.folder / _PATCH
 
     def files_folder(self, beginning: Beginning) -> Path:
         """Where the files lie that the run keeps; made when something is put there."""
@@ -200,6 +206,24 @@ def begin(runs_folder: Path, identifier: RunId, beginning: Beginning) -> tuple[R
     found = live.beginning()
     assert found is not None, "it was just created, or was there"
     return RunWriter(live, fd), found
+
+
+def tell(live: LiveRun, facts: dict[str, Any]) -> bool:
+    """Adds facts to a run that a process is writing, without becoming one of its writers; False when it has none any more."""
+    lock = _open_lock(live.folder / _LOCK) if live.has_writers() else None
+    if lock is None:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # or it would be sealed meanwhile
+        if not _is_open_at(lock, live.folder / _LOCK):
+            return False
+        log = EventLog(live.folder / f"{time.time_ns():020d}-{os.getpid()}-{os.urandom(4).hex()}{_LOGS}")
+        log.append(msgpack.packb([events.FACTS, facts]))
+        log.sync()
+        log.close()
+        return True
+    finally:
+        os.close(lock)
 
 
 def _open_lock(path: Path) -> int | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 _SECRET = re.compile(r"(token|key|passw|secret|credential|auth)", re.IGNORECASE)
-_MASK = "***"
+MASK = "***"
+"""What stands for a secret in a recorded command."""
 
 RECORDED_ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES",
@@ -59,10 +60,10 @@ def masked(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         name, equals, _ = argument.partition("=")
         if mask_next and not argument.startswith("-"):
-            found.append(_MASK)
+            found.append(MASK)
             mask_next = False
         elif equals and _SECRET.search(name):
-            found.append(f"{name}={_MASK}")
+            found.append(f"{name}={MASK}")
             mask_next = False
         else:
             found.append(argument)

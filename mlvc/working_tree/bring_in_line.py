@@ -139,6 +139,12 @@ def remove_files(found: CheckoutPlan, top: Path) -> None:
                 _removed_when_empty(Path(folder_name))
 
 
+def remove_empty(folder: Path, root: Path) -> None:
+    """Removes a folder, and those above it below `root`, as far as nothing is in them."""
+    while folder != root and (not folder.exists() or _removed_when_empty(folder)):
+        folder = folder.parent
+
+
 def _removed_when_empty(folder: Path) -> bool:
     try:
         folder.rmdir()

@@ -67,22 +67,22 @@ def read(root: Path) -> Pins:
 def parse(text: str, what: str) -> Pins:
     """Returns the pins in a lock file's text; errors as `read`."""
     pins: Pins = {}
-    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a path may hold what Unicode takes for a line end
-        if not line or line.startswith("#"):
+    for number, text_line in enumerate(text.split("\n"), 1):  # not splitlines: a path may hold what Unicode takes for a line end
+        if not text_line or text_line.startswith("#"):
             continue
-        if line.startswith(("<<<<<<<", "=======", ">>>>>>>")) and "\t" not in line:
+        if text_line.startswith(("<<<<<<<", "=======", ">>>>>>>")) and "\t" not in text_line:
             raise ConflictError(
                 f"{what} holds conflict markers of a Git merge, at line {number}",
-                hint="keep one line of each path, then run the command again",
+                hint="'mlvc resolve' shows both sides and takes one",
             )
-        fields = line.split("\t")
+        fields = text_line.split("\t")
         try:
             path, version, collection, entry = fields
             pin = Pin(_unescape(path), _version_id(version), collection, _unescape(entry))
         except ValueError as error:
             raise DamageError(
                 f"line {number} of {what} cannot be understood: expected path, version, collection and entry with tabs "
-                f"between, found {line[:60]!r}",
+                f"between, found {text_line[:60]!r}",
                 hint="restore the file from Git",
             ) from error
         pins[pin.path] = pin
@@ -102,6 +102,20 @@ def write(root: Path, pins: Pins) -> None:
 
 
 @contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Holds a lock against others that change pins, or what files were brought in line with."""
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise local_file_error(error, f"open the lock {lock}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
 def changing(root: Path, lock: Path) -> Iterator[Pins]:
     """Yields the pins for changing, and writes what the block leaves in them, when it ends well.
 
@@ -109,31 +123,26 @@ def changing(root: Path, lock: Path) -> Iterator[Pins]:
         root: the working tree.
         lock: a file to lock meanwhile, so that commands run at once lose none of each other's pins.
     """
-    try:
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise local_file_error(error, f"open the lock {lock}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    with held(lock):
         pins = read(root)
         before = dict(pins)
         yield pins
         if pins != before:
             write(root, pins)
-    finally:
-        os.close(fd)
 
 
 def render(pins: Pins) -> str:
     """Returns the text of a lock file."""
-    lines = [
-        "\t".join((_escape(pin.path), pin.version.hex(), pin.collection, _escape(pin.entry))) + "\n"
-        for _, pin in sorted(pins.items(), key=lambda item: item[0].encode())
-    ]
-    return _HEADER + "".join(lines)
+    return _HEADER + "".join(line(pin) for _, pin in sorted(pins.items(), key=lambda item: item[0].encode()))
 
 
-def _escape(text: str) -> str:
+def line(pin: Pin) -> str:
+    """Returns the line of one pin."""
+    return "\t".join((escape(pin.path), pin.version.hex(), pin.collection, escape(pin.entry))) + "\n"
+
+
+def escape(text: str) -> str:
+    """Returns a path as a line holds it."""
     escaped = "".join(_ESCAPES.get(c, c) for c in text)
     return "\\" + escaped if escaped.startswith("#") else escaped
 

@@ -13,9 +13,9 @@ from mlvc.fold.questions import View
 from mlvc.format.ids import FileDigest, RecordId, VersionId
 from mlvc.format.manifest import Entry, FileEntry
 from mlvc.objects.source_file import Seen
-from mlvc.working_tree import status
+from mlvc.working_tree import placed_pins, status
 from mlvc.working_tree.listing import Listing
-from mlvc.working_tree.lock_file import Pin
+from mlvc.working_tree.lock_file import Pin, Pins
 from mlvc.working_tree.status import FileChange
 from mlvc.workspace import contents, resolving
 from mlvc.workspace.draft import KnownFile, Source, Unread
@@ -71,34 +71,62 @@ def metadata_changes(
 
 
 class PinStatus(Struct, frozen=True):
-    """One pin: `label` as `digits:v3`, how its files differ, and the newer version's label where there is one."""
+    """One pin.
+
+    Attributes:
+        pin: what `mlvc.lock` says, or, of `TreeStatus.leftover`, said.
+        label: its version, as `digits:v3`.
+        changes: how its files differ.
+        newer: the label of the latest version where it is another one.
+        holds: the label of the version that its files are, unchanged, where that is another one: Git moved the pin, the files stayed.
+    """
 
     pin: Pin
     label: str
     changes: tuple[FileChange, ...]
     newer: str | None
+    holds: str | None = None
 
 
 class TreeStatus(Struct, frozen=True):
-    """All pins of a working tree."""
+    """All pins of a working tree, and those whose files are here though `mlvc.lock` knows them no more."""
 
     pins: tuple[PinStatus, ...]
+    leftover: tuple[PinStatus, ...] = ()
 
 
-def against_files(workspace: Workspace, pins: Iterable[Pin]) -> TreeStatus:
+def against_files(workspace: Workspace, pins: Pins) -> TreeStatus:
     """Returns how the files of the working tree differ from these pins; reads only files that look changed."""
+    placed = placed_pins.read(workspace.placed_path)
     found = []
     with workspace.repository.reading() as view:
-        for pin in pins:
+        for pin in pins.values():
             label = resolving.display_version(workspace, view, pin.version)
             latest = view.latest(pin.collection)
             newer = resolving.display(workspace, latest) if latest and latest.version != pin.version else None
-            changes: Iterable[FileChange] = (FileChange(pin.path, UNKNOWN),)
-            if is_known(view, pin.version):
-                manifest = contents.of(workspace, view, pin.version).manifest
-                changes = status.compare(pin, manifest, workspace.root, workspace.stat_cache)
-            found.append(PinStatus(pin, label, tuple(changes), newer))
-    return TreeStatus(tuple(found))
+            changes = _changes(workspace, view, pin)
+            was = placed.get(pin.path)
+            holds = None
+            if changes and was is not None and was != pin and not _changes(workspace, view, was):
+                holds = resolving.display_version(workspace, view, was.version)
+            found.append(PinStatus(pin, label, changes, newer, holds))
+        left = [
+            PinStatus(pin, resolving.display_version(workspace, view, pin.version), (), None)
+            for path, pin in placed.items()
+            if path not in pins and (workspace.root / path).exists() and not _is_git_s(workspace, path)
+        ]
+    return TreeStatus(tuple(found), tuple(left))
+
+
+def _changes(workspace: Workspace, view: View, pin: Pin) -> tuple[FileChange, ...]:
+    if not is_known(view, pin.version):
+        return (FileChange(pin.path, UNKNOWN),)
+    manifest = contents.of(workspace, view, pin.version).manifest
+    return tuple(status.compare(pin, manifest, workspace.root, workspace.stat_cache))
+
+
+def _is_git_s(workspace: Workspace, path: str) -> bool:
+    return workspace.checkout is not None and workspace.checkout.tracks(workspace.root / path)
 
 
 def is_known(view: View, version: VersionId) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,31 @@ class RemoteSettings(Struct, frozen=True):
         return self.options.get("carrier", "").lower() in ("1", "true", "yes")
 
 
+REFUSE, WARN, IGNORE = "refuse", "warn", "ignore"
+
+
+class HookSettings(Struct, frozen=True):
+    """What `mlvc.toml` says of Git's hooks.
+
+    Attributes:
+        max_file_bytes: a file of more is refused by `pre-commit`.
+        refuse: gitignore patterns of files that Git shall never get, whatever their size.
+        allow: patterns of files that it may always get.
+        changed_pins: what `pre-commit` does about files that differ from their pins: `refuse`, `warn` or `ignore`.
+        push: what `pre-push` does when pinned data would be in no remote: the same.
+        fetch: whether a checkout asks the remotes for what is not here.
+        trailers: whether commit messages name runs and versions.
+    """
+
+    max_file_bytes: int = 10_000_000
+    refuse: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    changed_pins: str = REFUSE
+    push: str = REFUSE
+    fetch: bool = False
+    trailers: bool = False
+
+
 class Settings(Struct, frozen=True):
     """What `mlvc.toml` says.
 
@@ -36,6 +62,7 @@ class Settings(Struct, frozen=True):
         upstream: the remote that push and pull mean, or None.
         copies: when to keep whole files beside the packs: `auto`, `always` or `never`.
         copies_limit: the most bytes those may have.
+        hooks: what Git's hooks do.
     """
 
     project: str | None = None
@@ -43,6 +70,7 @@ class Settings(Struct, frozen=True):
     upstream: str | None = None
     copies: str = raw_copies.AUTO
     copies_limit: int = raw_copies.DEFAULT_LIMIT
+    hooks: HookSettings = HookSettings()
 
     @property
     def may_start_journals(self) -> bool:
@@ -71,7 +99,61 @@ def _understood(values: dict[str, Any], path: Path) -> Settings:
     if upstream is None and remotes:
         upstream = next(iter(remotes))
     copies, limit = _copies(values.get("copies", {}), path)
-    return Settings(None if project is None else str(project), remotes, upstream, copies, limit)
+    hooks = _hooks(values.get("hooks", {}), path)
+    return Settings(None if project is None else str(project), remotes, upstream, copies, limit, hooks)
+
+
+_POLICIES = (REFUSE, WARN, IGNORE)
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\Z")
+
+
+def _hooks(said: Any, path: Path) -> HookSettings:
+    """Returns the settings in the table [hooks]; UsageError when a key or value there makes no sense."""
+    defaults = HookSettings()
+    try:
+        unknown = set(said) - {"max_file_size", "refuse", "allow", "changed_pins", "push", "fetch", "trailers"}
+        if unknown:
+            raise ValueError(f"it has no '{min(unknown)}'")
+        return HookSettings(
+            _size(said.get("max_file_size", defaults.max_file_bytes)),
+            _patterns(said.get("refuse", ())),
+            _patterns(said.get("allow", ())),
+            _policy(said.get("changed_pins", defaults.changed_pins)),
+            _policy(said.get("push", defaults.push)),
+            _flag(said.get("fetch", defaults.fetch)),
+            _flag(said.get("trailers", defaults.trailers)),
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path}: [hooks] cannot be understood: {error}",
+            hint='max_file_size is a size as "50 MB"; refuse and allow are lists of patterns; changed_pins and push are '
+            "refuse, warn or ignore; fetch and trailers are true or false",
+        ) from error
+
+
+def _size(said: Any) -> int:
+    match = _SIZE.match(str(said))
+    if match is None or match[2].upper() not in _UNITS:
+        raise ValueError(f"expected a size, found {said!r}")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _patterns(said: Any) -> tuple[str, ...]:
+    return tuple(part.strip() for part in said.split(",")) if isinstance(said, str) else tuple(str(one) for one in said)
+
+
+def _policy(said: Any) -> str:
+    if said not in _POLICIES:
+        raise ValueError(f"expected {', '.join(_POLICIES)}, found {said!r}")
+    return str(said)
+
+
+def _flag(said: Any) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if str(said).lower() not in words:
+        raise ValueError(f"expected true or false, found {said!r}")
+    return words[str(said).lower()]
 
 
 def _copies(said: Any, path: Path) -> tuple[str, int]:

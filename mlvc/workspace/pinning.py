@@ -1,12 +1,11 @@
-"""Pins: adding files as versions, checking versions out, and what the working tree holds."""
+"""Pins: adding files as versions, and what the working tree holds."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -14,20 +13,18 @@ from msgspec import Struct
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.fold.questions import Member, View
 from mlvc.format import entry_path, names, reference
-from mlvc.format.ids import TransactionId, VersionId, short
+from mlvc.format.ids import TransactionId, VersionId
 from mlvc.git import command as git
 from mlvc.objects import source_file
 from mlvc.objects.source_file import Seen
 from mlvc.runs import live_run
-from mlvc.working_tree import bring_in_line, lock_file, placing, scanning
+from mlvc.working_tree import lock_file, placed_pins, scanning
 from mlvc.working_tree import status as tree_status
-from mlvc.working_tree.bring_in_line import CheckoutPlan
 from mlvc.working_tree.listing import Listing
 from mlvc.working_tree.lock_file import WHOLE, Pin, Pins
 from mlvc.working_tree.stat_cache import now_ns
-from mlvc.workspace import comparing, configuration, contents, publishing, resolving, undoing
+from mlvc.workspace import comparing, configuration, publishing, resolving, undoing
 from mlvc.workspace.comparing import TreeStatus
-from mlvc.workspace.contents import Contents
 from mlvc.workspace.draft import Draft
 from mlvc.workspace.publishing import Published
 from mlvc.workspace.workspace import Workspace
@@ -77,13 +74,13 @@ def add(
         UsageError: the path cannot be pinned, or holds what no artifact can.
         TypeClashError: the collection holds another type.
     """
-    relative = _pinnable(workspace, path)
+    relative = pinnable(workspace, path)
     absolute = workspace.root / relative
     pins = lock_file.read(workspace.root)
-    _refuse_overlap(pins, relative)
+    refuse_overlap(pins, relative)
     if not os.path.lexists(absolute):
         raise NotFoundError(f"there is no file or folder {path}")
-    _refuse_tracked(workspace, absolute, path)
+    refuse_tracked(workspace, absolute, path)
     is_folder = absolute.is_dir()
     looked_ns = now_ns()
     there = _entries(absolute, workspace.root, is_folder=is_folder)
@@ -106,17 +103,17 @@ def add(
     if published is None:
         assert same is not None, "else it would have been published"
         pin = Pin(relative, same.version, collection, entry)
-        _repin(workspace, pin)
+        repin(workspace, pin)
         return Added(pin, same, None, type_name, warnings)
     pin = Pin(relative, published.member.version, collection, entry)
-    _repin(workspace, pin, published.transaction)
+    repin(workspace, pin, published.transaction)
     if is_folder:
         look = tree_status.look_at(pin.version, (seen for _, seen in there))
         workspace.stat_cache.remember_clean(absolute, look.digest, look.newest_ns, looked_ns)
     return Added(pin, published.member, published, type_name, warnings)
 
 
-def _pinnable(workspace: Workspace, path: Path) -> str:
+def pinnable(workspace: Workspace, path: Path) -> str:
     """Returns a path as a pin holds it; UsageError when it may not be pinned."""
     relative = workspace.require_project_folder(path)
     if relative == ".":
@@ -129,13 +126,15 @@ def _pinnable(workspace: Workspace, path: Path) -> str:
     return relative
 
 
-def _refuse_overlap(pins: Pins, relative: str) -> None:
+def refuse_overlap(pins: Pins, relative: str) -> None:
+    """Raises UsageError when a path lies within a pinned one, or around it."""
     for other in pins:
         if other != relative and (other.startswith(f"{relative}/") or relative.startswith(f"{other}/")):
             raise UsageError(f"{relative} and the pinned path {other} lie within each other", hint=f"'mlvc rm {other}' unpins it")
 
 
-def _refuse_tracked(workspace: Workspace, absolute: Path, typed: Path) -> None:
+def refuse_tracked(workspace: Workspace, absolute: Path, typed: Path) -> None:
+    """Raises UsageError when Git tracks a path, or something in it."""
     if workspace.checkout and workspace.checkout.tracks(absolute):
         quoted = shlex.quote(str(typed))
         raise UsageError(
@@ -196,8 +195,8 @@ def _says_nothing_new(workspace: Workspace, view: View, member: Member, draft: D
     )
 
 
-def _repin(workspace: Workspace, pin: Pin | None, transaction: TransactionId | None = None, *, without: str = "") -> None:
-    """Writes a pin, or takes one out; what the lock file said before is kept for undoing the transaction."""
+def repin(workspace: Workspace, pin: Pin | None, transaction: TransactionId | None = None, *, without: str = "") -> None:
+    """Writes a pin that its files are in line with, or takes one out; what the lock file said before is kept for undoing the transaction."""
     with lock_file.changing(workspace.root, undoing.pins_lock(workspace)) as pins:
         before = dict(pins)
         pins.pop(without, None)
@@ -207,6 +206,34 @@ def _repin(workspace: Workspace, pin: Pin | None, transaction: TransactionId | N
             undoing.remember_pins(workspace, transaction, before, pins)
         if pin is not None and workspace.checkout:  # under the lock too: others write the same .gitignore
             workspace.checkout.keep_away_from(workspace.root / pin.path)
+        _record_placed(workspace, before, pins, {without: None} if pin is None else {pin.path: pin})
+
+
+def record_placed(workspace: Workspace, changes: Mapping[str, Pin | None], *, is_followed: bool = False) -> None:
+    """Remembers which pins files were brought in line with, or, with None, that they are nobody's any more.
+
+    Args:
+        workspace: whose.
+        changes: by path.
+        is_followed: whether all of the lock file was looked at, so that no hook needs to again.
+    """
+    with lock_file.held(undoing.pins_lock(workspace)):
+        pins = lock_file.read(workspace.root)
+        _record_placed(workspace, pins, pins, changes, is_followed=is_followed)
+
+
+def _record_placed(workspace: Workspace, before: Pins, pins: Pins, changes: Mapping[str, Pin | None], *, is_followed: bool = False) -> None:
+    """The caller holds the lock of the pins; `before` and `pins` are what the lock file said, and is going to say."""
+    record = workspace.placed_path
+    placed = placed_pins.read(record)
+    was_followed = placed_pins.followed(record) == placed_pins.fingerprint(lock_file.render(before).encode())
+    for path, pin in changes.items():
+        if pin is None:
+            placed.pop(path, None)
+        else:
+            placed[path] = pin
+    is_followed = is_followed or was_followed or placed == pins
+    placed_pins.write(record, placed, placed_pins.fingerprint(lock_file.render(pins).encode()) if is_followed else "")
 
 
 def remove_pin(workspace: Workspace, path: Path) -> Pin:
@@ -214,12 +241,13 @@ def remove_pin(workspace: Workspace, path: Path) -> Pin:
     relative = workspace.require_project_folder(path)
     pins = lock_file.read(workspace.root)
     if relative not in pins:
-        raise _not_pinned(pins, relative)
-    _repin(workspace, None, without=relative)
+        raise not_pinned(pins, relative)
+    repin(workspace, None, without=relative)
     return pins[relative]
 
 
-def _not_pinned(pins: Pins, relative: str) -> NotFoundError:
+def not_pinned(pins: Pins, relative: str) -> NotFoundError:
+    """Returns the error for a path that is not pinned, with those that are like it."""
     import difflib
 
     near = difflib.get_close_matches(relative, pins, n=3, cutoff=0.4) or list(pins)[:3]
@@ -228,151 +256,7 @@ def _not_pinned(pins: Pins, relative: str) -> NotFoundError:
 
 def status(workspace: Workspace) -> TreeStatus:
     """Returns how files differ from their pins; reads only files that look changed."""
-    return comparing.against_files(workspace, lock_file.read(workspace.root).values())
-
-
-class CheckedOut(Struct, frozen=True):
-    """What a checkout did, in files and bytes."""
-
-    written: int
-    unchanged: int
-    removed: int
-    bytes_written: int
-    pins: tuple[Pin, ...]
-
-
-def checkout(workspace: Workspace, paths: Sequence[Path], *, force: bool = False) -> CheckedOut:
-    """Makes files match their pins: all, or those at, below or inside of `paths`' pins. Decides before it touches anything.
-
-    Raises:
-        ConflictError: it would overwrite unsaved changes, and `force` is False; or something is in the way.
-        NotFoundError: a path is not pinned; or content is neither here nor within reach of a remote.
-    """
-    pins = lock_file.read(workspace.root)
-    chosen: dict[str, Pin] = {} if paths else pins
-    inner: dict[str, list[str]] = {}
-    for wanted in map(workspace.require_project_folder, paths):
-        found = {p: pin for p, pin in pins.items() if wanted in (".", p) or p.startswith(f"{wanted}/")}
-        around = pinned_around(pins, wanted)
-        if found:
-            chosen |= found
-        elif around is not None:
-            inner.setdefault(around.path, []).append(wanted)
-        else:
-            raise _not_pinned(pins, wanted)
-    with workspace.repository.reading() as view:
-        steps = [(pin, *_plan(workspace, view, pin, pin)) for pin in chosen.values()]
-        for path in inner.keys() - chosen.keys():
-            planned, held = _plan(workspace, view, pins[path], pins[path], within=inner[path])
-            steps.append((pins[path], planned, held))
-    return _carry_out(workspace, steps, force=force)
-
-
-def pinned_around(pins: Pins, relative: str) -> Pin | None:
-    """Returns the pin of the folder that a path lies in, or None."""
-    return next((pin for path, pin in pins.items() if relative.startswith(f"{path}/")), None)
-
-
-def checkout_version(
-    workspace: Workspace, reference: str, path: Path | None, *, force: bool = False
-) -> tuple[Pin, CheckedOut]:
-    """Writes a version and pins it.
-
-    Args:
-        workspace: where.
-        reference: which version, as typed.
-        path: where; None: where its artifact is pinned now, else ./NAME, or a single file under its own name.
-        force: overwrite unsaved changes.
-
-    Raises:
-        UsageError: the path cannot be pinned.
-        ConflictError, NotFoundError: as `checkout`.
-    """
-    pins = lock_file.read(workspace.root)
-    with workspace.repository.reading() as view:
-        member = resolving.version(workspace, view, reference)
-        source = view.source_collection(member.version) or member.collection
-        manifest = contents.of(workspace, view, member.version).manifest
-        only = next(iter(manifest)).path if manifest.count == 1 else WHOLE
-        relative, entry = _place_for(workspace, pins, source, only, path)
-        _refuse_overlap(pins, relative)
-        _refuse_tracked(workspace, workspace.root / relative, path or Path(relative))
-        pin = Pin(relative, member.version, source, entry)
-        step = (pin, *_plan(workspace, view, pins.get(relative), pin))
-    done = _carry_out(workspace, [step], force=force)
-    _repin(workspace, pin)
-    return pin, done
-
-
-def _place_for(workspace: Workspace, pins: Pins, collection: str, only: str, path: Path | None) -> tuple[str, str]:
-    """Returns the path to pin a version at, and which entry it is there; `only` is that of a single file."""
-    if path is None:
-        held = [pin for pin in pins.values() if pin.collection == collection]
-        if len(held) > 1:
-            shown = " and ".join(pin.path for pin in held[:3])
-            raise UsageError(f"{names.split_collection(collection)[1]} is pinned at {shown}", hint="name the path after the version")
-        if not held:
-            name = names.split_collection(collection)[1] if only == WHOLE else PurePosixPath(only).name
-            return _pinnable(workspace, Path(name)), only
-        path = workspace.root / held[0].path
-    relative = _pinnable(workspace, path)
-    pinned = pins.get(relative)
-    if pinned is not None:
-        return relative, WHOLE if pinned.entry == WHOLE else only
-    if only != WHOLE and (workspace.root / relative).is_dir():
-        return f"{relative}/{PurePosixPath(only).name}", only  # into a folder, as cp does
-    return relative, only
-
-
-def _plan(
-    workspace: Workspace, view: View, old: Pin | None, new: Pin, *, within: Sequence[str] = ()
-) -> tuple[CheckoutPlan, Contents]:
-    """Plans how to get from what one pin says to another; of all its files, or of those at or below the paths `within`."""
-    held = contents.of(workspace, view, new.version)
-    after = list(tree_status.placements(new, held.manifest, workspace.root))
-    before: list[placing.Placement] = []
-    if old == new:
-        before = after
-    elif old is not None and comparing.is_known(view, old.version):
-        before = list(tree_status.placements(old, contents.of(workspace, view, old.version).manifest, workspace.root))
-    if within:
-        chosen = [workspace.root / path for path in within]
-        before, after = ([p for p in side if any(p.target.is_relative_to(c) for c in chosen)] for side in (before, after))
-        if not after:
-            raise NotFoundError(f"{new.path} is pinned, but holds no {' or '.join(within)}", hint=f"'mlvc show @{short(new.version)}' lists its files")
-    return bring_in_line.plan(before, after, workspace.root, workspace.stat_cache), held
-
-
-def _carry_out(
-    workspace: Workspace, steps: Sequence[tuple[Pin, CheckoutPlan, Contents]], *, force: bool
-) -> CheckedOut:
-    """Does what was planned, once nothing forbids any of it and all content is here."""
-    objects, progress = workspace.repository.objects, workspace.progress
-    for _, planned, _ in steps:
-        bring_in_line.refuse_obstacles(planned, workspace.root)
-        if not force:
-            bring_in_line.refuse_blocked(planned, workspace.root)
-    objects.ensure(chain.from_iterable(placing.pieces(objects, held.recipes, planned.write) for _, planned, held in steps))
-    progress.start("write files", sum(p.entry.size for _, planned, _ in steps for p in planned.write))
-    written = unchanged = removed = size = 0
-    with progress:
-        for pin, planned, held in steps:
-            bring_in_line.remove_files(planned, workspace.root / pin.path)
-            placed = placing.place(
-                objects,
-                held.recipes,
-                workspace.root,
-                planned.write,
-                workspace.stat_cache,
-                workspace.copies,
-                are_known_to_differ=True,
-                progress=progress,
-            )
-            written += placed.written
-            unchanged += planned.unchanged + placed.unchanged
-            size += placed.bytes_written
-            removed += len(planned.remove)
-    return CheckedOut(written, unchanged, removed, size, tuple(pin for pin, _, _ in steps))
+    return comparing.against_files(workspace, lock_file.read(workspace.root))
 
 
 def kept_versions(workspace: Workspace) -> list[VersionId]:

@@ -249,9 +249,20 @@ def console(workspace: Workspace, view: View, identifier: RunId) -> bytes:
 
 
 def patch(workspace: Workspace, view: View, identifier: RunId) -> bytes:
-    """Returns the uncommitted changes that a run was made with; b"" when there were none."""
-    files = _files(view, identifier, PATCH)
-    return contents.read_whole(workspace, *files[-1]) if files else b""
+    """Returns the uncommitted changes that a run began with, or was last resumed with; b"" when there were none."""
+    live = _live(workspace, identifier)
+    if live is not None:
+        path = live[2].patch_path
+        return path.read_bytes() if path.exists() else b""
+    found = view.run(identifier)
+    last = found.segments[-1] if found and found.segments else {}
+    return contents.read_whole(workspace, *last[PATCH]) if PATCH in last else b""
+
+
+def packages(workspace: Workspace, view: View, identifier: RunId) -> str:
+    """Returns the packages that a sealed run was made with, `name==version` a line; "" where they were not recorded."""
+    files = _files(view, identifier, PACKAGES)
+    return contents.read_whole(workspace, *files[-1]).decode("utf-8", "replace") if files else ""
 
 
 def _files(view: View, identifier: RunId, name: str) -> list[tuple[bytes, int, bytes | None]]:

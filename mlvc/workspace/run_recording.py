@@ -11,17 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+from msgspec.structs import asdict
 
+from mlvc import atomic_file
 from mlvc.errors import ConflictError, DamageError, UsageError
 from mlvc.fold.questions import Member, View
 from mlvc.format import entry_path, names, values
 from mlvc.format.ids import FactId, FileDigest, RunId, VersionId, short
 from mlvc.format.operations import Edge, Operation, RunHead
+from mlvc.git import patch
+from mlvc.git.checkout import CodeState
+from mlvc.git.command import GitError
 from mlvc.repository.commit import Commit
 from mlvc.runs import events, labels, live_run, made_up_names, metrics, surroundings
 from mlvc.runs.events import Recorded
 from mlvc.runs.live_run import Beginning, LiveRun, RunWriter
 from mlvc.runs.metrics import MetricRule
+from mlvc.working_tree import lock_file
 from mlvc.workspace import publishing, registry, run_questions
 from mlvc.workspace.draft import Draft
 from mlvc.workspace.publishing import Published
@@ -94,6 +100,7 @@ def begin(
     writer, began = live_run.begin(workspace.runs_folder, identifier, beginning)
     active = ActiveRun(workspace, writer, began)
     _active.add(active)
+    _keep_patch(active)
     given = {} if before is None else {"config": before.config, "summary": before.summary}
     if fork is not None:
         _take_over_history(active, *fork)
@@ -128,9 +135,10 @@ def _beginning(
     recorded["state"] = events.RUNNING
     for ended in ("exit_code", "finished_ms"):
         recorded.pop(ended, None)
-    if workspace.checkout is not None:
-        code = workspace.checkout.code_state()
-        recorded["git"] = {"commit": code.commit, "branch": code.branch, "remote": code.remote, "is_dirty": code.is_dirty}
+    recorded["directory"] = os.path.relpath(os.getcwd(), workspace.root)
+    recorded.pop("git", None)
+    if workspace.checkout is not None and not is_set(workspace.environment, "DISABLE_GIT"):
+        recorded["git"] = asdict(workspace.checkout.code_state())
     first_step = 0
     saw: tuple[str, ...] = ()
     if before is not None:
@@ -139,6 +147,31 @@ def _beginning(
         sealed = view.run(before.id)
         saw = tuple(head.hex() for head in sealed.heads) if sealed else ()
     return Beginning(project, label, started, first_step, saw, recorded, surroundings.job_of(workspace.environment), files)
+
+
+def _keep_patch(active: ActiveRun) -> None:
+    """Keeps the uncommitted changes that a run begins with: the code that was loaded, whatever is edited while it runs.
+
+    Whoever joins the run finds them there. What keeps Git from telling them is recorded, and keeps no run from beginning.
+    """
+    workspace, state = active.workspace, active.beginning.facts.get("git")
+    if workspace.checkout is None or state is None or active.patch_path.exists() or is_set(workspace.environment, "DISABLE_CODE"):
+        return
+    try:
+        found = patch.uncommitted(workspace.checkout, CodeState(**state), always=frozenset([lock_file.FILE_NAME]))
+    except GitError as error:
+        active.set_facts({"git": {**state, "patch_problem": error.message}})
+        return
+    if found.left_out:
+        active.set_facts({"git": {**state, "left_out": [[one.path, one.why] for one in found.left_out]}})
+    if found.data:
+        atomic_file.create(active.patch_path, found.data)
+
+
+def is_set(environment: Mapping[str, str], name: str) -> bool:
+    """Tells whether a variable `MLVC_…`, or else `WANDB_…`, says yes."""
+    said = environment.get(f"MLVC_{name}", environment.get(f"WANDB_{name}", ""))
+    return said.lower() not in ("", "0", "false", "no", "off")
 
 
 def _take_over_history(active: ActiveRun, parent: RunId, last_step: int) -> None:
@@ -244,6 +277,11 @@ class ActiveRun:
     def console_path(self) -> Path:
         """Where what the program prints goes."""
         return self._writer.live.console_path
+
+    @property
+    def patch_path(self) -> Path:
+        """Where the uncommitted changes are kept that the run began with."""
+        return self._writer.live.patch_path
 
     @property
     def files_folder(self) -> Path:
@@ -385,8 +423,8 @@ def _files(workspace: Workspace, commit: Commit, live: LiveRun, beginning: Begin
     found[run_questions.SYSTEM] = events.encode_history(recorded.system)
     if live.console_path.exists():
         found[run_questions.CONSOLE] = live.console_path.read_bytes()
-    if workspace.checkout is not None:
-        found[run_questions.PATCH] = workspace.checkout.patch()
+    if live.patch_path.exists():
+        found[run_questions.PATCH] = live.patch_path.read_bytes()
     found[run_questions.PACKAGES] = surroundings.installed_packages().encode()
     files = {}
     for name, data in found.items():

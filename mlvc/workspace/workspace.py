@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from mlvc.progress import SILENT, Progress
 from mlvc.repository.commit import Commit
 from mlvc.repository.repository import Repository
 from mlvc.runs import surroundings
+from mlvc.working_tree import placed_pins
 from mlvc.working_tree.raw_copies import RawCopies
 from mlvc.working_tree.stat_cache import StatCache
 from mlvc.workspace import configuration, locating
@@ -159,6 +161,13 @@ class Workspace:
             folder = self.repository.path / "cache" / "copies"
             self._copies = RawCopies(folder, self.settings.copies, self.settings.copies_limit)
         return self._copies
+
+    @property
+    def placed_path(self) -> Path:
+        """The record of which pins this working tree's files are in line with; each worktree has its own."""
+        if self.checkout is not None:
+            return self.checkout.git_dir / placed_pins.FILE_NAME
+        return self.repository.path / "placed" / hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
 
     @property
     def runs_folder(self) -> Path:

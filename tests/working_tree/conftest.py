@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlvc.workspace import pinning, resolving, undoing
+from mlvc.workspace import checking_out, pinning, resolving, undoing
 from mlvc.workspace.workspace import Workspace
 
 IDENTITY = {
@@ -49,11 +49,11 @@ class Tree:
         self.write(path, data)
         return self.add(path, **named)
 
-    def checkout(self, *paths: str, force: bool = False) -> pinning.CheckedOut:
-        return pinning.checkout(self.workspace, [self.root / p for p in paths], force=force)
+    def checkout(self, *paths: str, force: bool = False) -> checking_out.CheckedOut:
+        return checking_out.checkout(self.workspace, [self.root / p for p in paths], force=force)
 
     def checkout_version(self, reference: str, path: str | None = None, *, force: bool = False):
-        return pinning.checkout_version(self.workspace, reference, self.root / path if path else None, force=force)
+        return checking_out.checkout_version(self.workspace, reference, self.root / path if path else None, force=force)
 
     def undo(self, which: str | None = None, *, force: bool = False) -> undoing.Undone:
         return undoing.undo(self.workspace, which, "mlvc undo", force=force)

@@ -41,7 +41,7 @@ def test_files_against_pins_are_what_status_says(tree):
     tree.write("x.csv", "b")
     pins = lock_file.read(tree.root)
 
-    found = comparing.against_files(tree.workspace, [pins["x.csv"]])
+    found = comparing.against_files(tree.workspace, {"x.csv": pins["x.csv"]})
 
     assert [(c.kind, c.path) for pin in found.pins for c in pin.changes] == [("modified", "x.csv")]
 

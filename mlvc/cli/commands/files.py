@@ -17,6 +17,7 @@ from mlvc.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlvc.workspace.comparing import TreeStatus
+    from mlvc.workspace.pins_in_git import PinChange
 
 
 def stored_line(workspace: Workspace, published: Published) -> str:
@@ -110,11 +111,15 @@ def status_command(exit_code: bool) -> int:
         lines = [] if stopped is None else [f"this mlvc is too old for all of it: {stopped}"]
         differs = False
         for pin in tree.pins:
-            for change in pin.changes:
-                lines.append(f"{change.kind + ':':<10} {change.path}  ({pin.label})")
-                differs = True
+            differs = differs or bool(pin.changes)
+            if pin.holds:
+                lines.append(f"{'behind:':<10} {pin.pin.path} holds {pin.holds}, mlvc.lock pins {pin.label}; 'mlvc checkout' brings it in line")
+            else:
+                lines += [f"{change.kind + ':':<10} {change.path}  ({pin.label})" for change in pin.changes]
             if pin.newer:
                 lines.append(f"{'newer:':<10} {pin.pin.path} holds {pin.label}, the latest is {pin.newer}")
+        for pin in tree.leftover:
+            lines.append(f"{'leftover:':<10} {pin.pin.path} ({pin.label}) is pinned no more; 'mlvc checkout' removes it")
         lines += conflict_lines.lines(workspace, view)
         for _, _, why in view.refusals():
             lines.append(f"{'refused:':<10} {why}")
@@ -123,9 +128,9 @@ def status_command(exit_code: bool) -> int:
     absent = _absent(workspace, tree)
     for label, files, size in absent:
         lines.append(f"{'not here:':<10} {label}: {output.count(files, 'file')}, {output.size(size)}; 'mlvc fetch' brings {'it' if files == 1 else 'them'}")
-    if not tree.pins:
+    if not tree.pins and not tree.leftover:
         lines.append("no path is pinned; 'mlvc add PATH' stores a version and pins it")
-    elif not differs:
+    elif not differs and not tree.leftover:
         lines.append(f"{output.count(len(tree.pins), 'pinned path')}, nothing changed")
     data = {
         "pins": [
@@ -135,9 +140,11 @@ def status_command(exit_code: bool) -> int:
                 "id": pin.pin.version.hex(),
                 "changes": [{"path": c.path, "kind": c.kind} for c in pin.changes],
                 "newer": pin.newer,
+                "holds": pin.holds,
             }
             for pin in tree.pins
         ],
+        "leftover": [{"path": pin.pin.path, "name": pin.label, "id": pin.pin.version.hex()} for pin in tree.leftover],
         "conflicts": [
             {
                 "kind": c.kind,
@@ -151,7 +158,7 @@ def status_command(exit_code: bool) -> int:
         "not_here": [{"name": label, "files": files, "size_bytes": size} for label, files, size in absent],
     }
     output.result(data, lines)
-    return 1 if exit_code and (differs or conflicts) else 0
+    return 1 if exit_code and (differs or tree.leftover or conflicts) else 0
 
 
 
@@ -163,18 +170,18 @@ def checkout_command(what: tuple[str, ...], force: bool) -> None:
 
     Without arguments: all pinned paths. With paths: those. With REF [PATH]: writes that version and pins it.
     """
-    from mlvc.workspace import pinning
+    from mlvc.workspace import checking_out
 
     workspace = context.workspace()
     is_paths = all(_is_pinned_path(workspace, item) for item in what)
     if is_paths:
-        done = pinning.checkout(workspace, [Path(item) for item in what], force=force)
+        done = checking_out.checkout(workspace, [Path(item) for item in what], force=force)
         lines = [_checked_out(done)]
         pins = done.pins
     else:
         if len(what) > 2:
             raise click.UsageError("expected paths that are pinned, or REF [PATH]")
-        pin, done = pinning.checkout_version(workspace, what[0], Path(what[1]) if len(what) == 2 else None, force=force)
+        pin, done = checking_out.checkout_version(workspace, what[0], Path(what[1]) if len(what) == 2 else None, force=force)
         with workspace.repository.reading() as view:
             label = resolving.display_version(workspace, view, pin.version)
         lines = [f"{pin.path} holds {label}: {_checked_out(done)}"]
@@ -191,14 +198,14 @@ def checkout_command(what: tuple[str, ...], force: bool) -> None:
 
 def _is_pinned_path(workspace: Workspace, text: str) -> bool:
     from mlvc.working_tree import lock_file
-    from mlvc.workspace import pinning
+    from mlvc.workspace import checking_out
 
     if any(c in text for c in ":@") and not Path(text).exists():
         return False
     pins = lock_file.read(workspace.root)
     path = workspace.require_project_folder(Path(text))
     is_around = path in pins or any(p.startswith(f"{path}/") for p in pins) or path == "."
-    return is_around or pinning.pinned_around(pins, path) is not None
+    return is_around or checking_out.pinned_around(pins, path) is not None
 
 
 def _checked_out(done: Any) -> str:
@@ -217,14 +224,22 @@ def rm_command(paths: tuple[Path, ...]) -> None:
     output.result([{"path": pin.path} for pin in pins], [f"unpinned {pin.path}" for pin in pins])
 
 
-@click.command("diff", epilog="Examples: mlvc diff   mlvc diff mnist:v3   mlvc diff --tensors llama:v2 llama:v3")
+@click.command("diff", epilog="Examples: mlvc diff   mlvc diff mnist:v3   mlvc diff --tensors llama:v2 llama:v3   mlvc diff --git main..feature")
 @click.argument("references", nargs=-1, type=parameters.REFERENCE)
 @click.option("--tensors", is_flag=True, help="Which tensors changed, and by how much.")
-def diff_command(references: tuple[str, ...], tensors: bool) -> None:
-    """Show what changed: files against pins, a version against the one before it, or two versions."""
+@click.option("--git", "of_commits", is_flag=True, help="The arguments are Git's: A..B, A...B, or A for A and mlvc.lock here; none means HEAD.")
+def diff_command(references: tuple[str, ...], tensors: bool, of_commits: bool) -> None:
+    """Show what changed: files against pins, a version against the one before it, two versions, or the pins of two commits."""
     from mlvc.workspace import comparing, pinning
 
     workspace = context.workspace()
+    if of_commits:
+        if len(references) > 1:
+            references = ("..".join(references),) if len(references) == 2 else references
+        if len(references) > 1 or tensors:
+            raise click.UsageError("--git compares the pins of two commits: expected A..B")
+        _diff_commits(workspace, references[0] if references else None)
+        return
     if len(references) > 2:
         raise click.UsageError("expected at most two versions")
     if tensors and not references:
@@ -265,6 +280,26 @@ def diff_command(references: tuple[str, ...], tensors: bool) -> None:
         "metadata": [{"key": k, "before": b, "after": a} for k, b, a in metadata],
     }
     output.result(data, lines)
+
+
+def _diff_commits(workspace: Workspace, wanted: str | None) -> None:
+    from mlvc.workspace import pins_in_git
+
+    found = pins_in_git.between(workspace, wanted)
+    with workspace.repository.reading() as view:
+        lines = [pin_change_line(workspace, view, change) for change in found]
+    data = [
+        {"path": c.path, "kind": c.kind, "before": c.before and c.before.version.hex(), "after": c.after and c.after.version.hex()} for c in found
+    ]
+    output.result(data, lines or ["no pin differs"])
+
+
+def pin_change_line(workspace: Workspace, view: View, change: PinChange) -> str:
+    """Returns `modified:  data  digits:v3 -> digits:v4`."""
+    from mlvc.workspace import pins_in_git
+
+    sides = [pins_in_git.label(workspace, view, pin) for pin in (change.before, change.after) if pin is not None]
+    return f"{change.kind + ':':<10} {change.path}  {' -> '.join(sides)}"
 
 
 def _diff_tensors(workspace: Workspace, view: View, before: Member, after: Member) -> None:

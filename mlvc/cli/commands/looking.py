@@ -78,13 +78,17 @@ def _version_row(workspace: Workspace, view: View, member: Member) -> tuple[str,
     )
 
 
-@click.command("log", epilog="Examples: mlvc log mnist   mlvc log -n 5   mlvc log registry/mnist --actions")
+@click.command("log", epilog="Examples: mlvc log mnist   mlvc log -n 5   mlvc log registry/mnist --actions   mlvc log --git")
 @click.argument("collection", required=False, type=parameters.COLLECTION)
 @click.option("-n", "--max-count", default=20, show_default=True, help="How many to show.")
 @click.option("--actions", is_flag=True, help="Show who linked, moved and protected what, the last first.")
-def log_command(collection: str | None, max_count: int, actions: bool) -> None:
+@click.option("--git", "of_commits", is_flag=True, help="Show the commits that changed pins, and the versions that they brought.")
+def log_command(collection: str | None, max_count: int, actions: bool, of_commits: bool) -> None:
     """Show versions, the newest first: who made each, with which run, and what it is called."""
     workspace = context.workspace()
+    if of_commits:
+        _show_commits(workspace, collection, max_count)
+        return
     if actions:
         if collection is None:
             raise click.UsageError("whose actions? expected a registered model, such as registry/mnist")
@@ -104,6 +108,21 @@ def log_command(collection: str | None, max_count: int, actions: bool) -> None:
             lines += _log_lines(workspace, view, member)
         data = [shapes.version(workspace, view, member) for member in members]
     output.result(data, lines)
+
+
+def _show_commits(workspace: Workspace, collection: str | None, max_count: int) -> None:
+    from mlvc.cli.commands.files import pin_change_line
+    from mlvc.workspace import pins_in_git
+
+    lines, data = [], []
+    with workspace.repository.reading() as view:
+        stored = None if collection is None else resolving.existing_collection(workspace, view, collection)
+        for commit, changes in pins_in_git.history(workspace, stored, max_count):
+            lines.append(f"{commit.hash[:12]}  {output.when(commit.when_ms)}  {commit.author}: {commit.subject}")
+            lines += [f"    {pin_change_line(workspace, view, change)}" for change in changes]
+            pins = [{"path": c.path, "before": c.before and c.before.version.hex(), "after": c.after and c.after.version.hex()} for c in changes]
+            data.append({"commit": commit.hash, "author": commit.author, "when_ms": commit.when_ms, "subject": commit.subject, "pins": pins})
+    output.result(data, lines or ["no commit has changed a pin"])
 
 
 def _show_actions(workspace: Workspace, collection: str, max_count: int) -> None:

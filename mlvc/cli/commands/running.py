@@ -72,19 +72,24 @@ def _show(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-@click.command("runs", epilog="Examples: mlvc runs   mlvc runs --filter state=finished --filter 'config.lr>0.01'")
+@click.command("runs", epilog="Examples: mlvc runs   mlvc runs --commit main~3   mlvc runs --filter state=finished --filter 'config.lr>0.01'")
 @click.option("--filter", "filters", multiple=True, help="KEY=VALUE, or with != > < >= <= ; as state, job_type, config.lr, summary.acc.")
 @click.option("-n", "--max-count", default=50, show_default=True, help="How many to show.")
 @click.option("--all", "everything", is_flag=True, help="Runs of all projects.")
-def runs_command(filters: tuple[str, ...], max_count: int, everything: bool) -> None:
+@click.option("--commit", metavar="REV", help="Only runs of this commit, as main~3, or of a range, as main..feature.")
+def runs_command(filters: tuple[str, ...], max_count: int, everything: bool, commit: str | None) -> None:
     """List runs, the newest first."""
-    from mlvc.workspace import run_questions
+    from mlvc.git import commits
+    from mlvc.workspace import run_questions, tying
 
     workspace = context.workspace()
+    of_commits = None if commit is None else commits.in_range(workspace.root, commit)
     conditions = [_condition(text) for text in filters]
     found = []
     with workspace.repository.reading() as view:
         for run in run_questions.list_runs(workspace, view, None if everything else workspace.project):
+            if of_commits is not None and not tying.belongs(run.facts, of_commits):
+                continue
             data = shapes.run(run)
             if all(_holds(data, *condition) for condition in conditions):
                 found.append(data)

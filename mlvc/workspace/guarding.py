@@ -1,0 +1,92 @@
+"""What `pre-commit` looks at: big files on their way into Git's history, and pins that do not say what the files are."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from mlvc.errors import NotFoundError
+from mlvc.fold.questions import View
+from mlvc.git import staged
+from mlvc.git.staged import StagedFile
+from mlvc.working_tree import lock_file, placed_pins
+from mlvc.working_tree import status as tree_status
+from mlvc.working_tree.lock_file import Pin
+from mlvc.working_tree.status import FileChange
+from mlvc.workspace import comparing, contents, following
+from mlvc.workspace.workspace import Workspace
+
+
+def big_files(workspace: Workspace) -> list[StagedFile]:
+    """Returns the staged files that Git's history should not get, by size and by the patterns of `mlvc.toml`."""
+    if workspace.checkout is None:
+        return []
+    settings = workspace.settings.hooks
+    own = (lock_file.FILE_NAME,)
+    found = [file for file in staged.new_files(workspace.checkout) if file.path not in own]
+    refused, allowed = _matches(settings.refuse, found), _matches(settings.allow, found)
+    return [file for file in found if (file.size > settings.max_file_bytes or file.path in refused) and file.path not in allowed]
+
+
+def _matches(patterns: tuple[str, ...], files: Iterable[StagedFile]) -> set[str]:
+    if not patterns:
+        return set()
+    import pathspec
+
+    spec = pathspec.GitIgnoreSpec.from_lines(patterns)
+    return {file.path for file in files if spec.match_file(file.path)}
+
+
+def advice(files: Iterable[StagedFile]) -> str:
+    """Returns the commands that give files to mlvc instead of Git."""
+    names = " ".join(shlex.quote(file.path) for file in files)
+    return f"git rm --cached {names} && mlvc add {names}"
+
+
+class ChangedPin(Struct, frozen=True):
+    """A pin that is about to be committed, whose files are something else.
+
+    Attributes:
+        pin: as staged.
+        changes: how the files differ.
+        is_stale: whether the files are what `mlvc.lock` in the working tree says, which is not staged.
+    """
+
+    pin: Pin
+    changes: tuple[FileChange, ...]
+    is_stale: bool
+
+
+def changed_pins(workspace: Workspace) -> list[ChangedPin]:
+    """Returns the staged pins whose files differ. A pin with no file here, as after a clone without data, does not."""
+    pins = following.pins_at(workspace, "")
+    if not pins:
+        return []
+    now = lock_file.read(workspace.root)
+    placed = placed_pins.read(workspace.placed_path)
+    found = []
+    with workspace.repository.reading() as view:
+        for pin in pins.values():
+            changes = _changes(workspace, view, pin, is_placed=placed.get(pin.path) == pin)
+            if changes:
+                other = now.get(pin.path)
+                is_stale = other is not None and other != pin and not _changes(workspace, view, other, is_placed=True)
+                found.append(ChangedPin(pin, changes, is_stale))
+    return found
+
+
+def _changes(workspace: Workspace, view: View, pin: Pin, *, is_placed: bool) -> tuple[FileChange, ...]:
+    """Returns how files differ from a pin. Missing ones count where all of them were here once."""
+    top = workspace.root / pin.path
+    if not top.exists() or not comparing.is_known(view, pin.version):
+        return ()
+    try:
+        manifest = contents.of(workspace, view, pin.version).manifest
+    except NotFoundError:
+        return ()
+    found = tuple(tree_status.compare(pin, manifest, workspace.root, workspace.stat_cache))
+    return found if is_placed else tuple(change for change in found if change.kind != tree_status.MISSING)
+
+

@@ -1,0 +1,96 @@
+"""Before Git pushes commits, what they pin goes to a remote, so that nobody fetches code without its data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from mlvc.fold.questions import View
+from mlvc.format.ids import VersionId, fact_transaction, short
+from mlvc.git import command
+from mlvc.sync.pushing import Pushed
+from mlvc.working_tree import lock_file
+from mlvc.working_tree.lock_file import Pin
+from mlvc.workspace import comparing, exchanging, following, resolving
+from mlvc.workspace.workspace import Workspace
+
+
+class RefUpdate(Struct, frozen=True):
+    """One line of what Git tells `pre-push`: full hashes, all zeros for none."""
+
+    local: str
+    remote: str
+
+
+class PinsPushed(Struct, frozen=True):
+    """What was done, and what is still in no remote.
+
+    Attributes:
+        pushed: None where nothing had to be.
+        lacking: names of pinned versions that nobody else could fetch.
+    """
+
+    pushed: Pushed | None
+    lacking: tuple[str, ...]
+
+
+def pinned_by(workspace: Workspace, remote: str, updates: Iterable[RefUpdate]) -> list[Pin]:
+    """Returns what the commits pin that a push sends: those that the Git remote has not, as far as is known here.
+
+    Args:
+        workspace: where.
+        remote: Git's name of its remote, or a URL.
+        updates: what is pushed.
+    """
+    sent = [update for update in updates if update.local.strip("0")]
+    if not sent or workspace.checkout is None:
+        return []
+    known = [update.remote for update in sent if update.remote.strip("0")]
+    there = [old for old in known if command.git(["cat-file", "-e", f"{old}^{{commit}}"], cwd=workspace.root, check=False) is not None]
+    listing = ["rev-list", "--full-history", *(update.local for update in sent), "--not", *there, f"--remotes={remote}", "--", lock_file.FILE_NAME]
+    found: dict[VersionId, Pin] = {}
+    for commit in (command.git(listing, cwd=workspace.root) or b"").decode().split():
+        found.update((pin.version, pin) for pin in following.pins_at(workspace, commit).values())
+    return list(found.values())
+
+
+def push(workspace: Workspace, pins: Sequence[Pin]) -> PinsPushed:
+    """Pushes to the upstream when some pinned version is not there yet, as far as is known here. Errors as `exchanging.push`."""
+    if not _lacking(workspace, pins):
+        return PinsPushed(None, ())
+    if workspace.settings.upstream is None:
+        return PinsPushed(None, _names(workspace, pins))
+    done = exchanging.push(workspace)
+    is_all_there = not done.waiting and not done.lacking
+    lacking = [pin for pin in pins if not _is_known(workspace, pin)] if is_all_there else _lacking(workspace, pins)
+    return PinsPushed(done, _names(workspace, lacking))
+
+
+def _is_known(workspace: Workspace, pin: Pin) -> bool:
+    with workspace.repository.reading() as view:
+        return comparing.is_known(view, pin.version)
+
+
+def _lacking(workspace: Workspace, pins: Iterable[Pin]) -> list[Pin]:
+    """Returns the pins of versions that no authority elsewhere has confirmed."""
+    standing = workspace.repository.refresh()
+    if workspace.settings.upstream is None or standing.authority is None or workspace.repository.is_authority(standing):
+        return list(pins)
+    with workspace.repository.reading() as view:
+        return [pin for pin in pins if not _is_confirmed(workspace, view, pin.version)]
+
+
+def _is_confirmed(workspace: Workspace, view: View, version: VersionId) -> bool:
+    entry_of = workspace.repository.cached_view.entry_of
+    return any(entry_of(fact_transaction(said.fact)) is not None for said in view.publications(version, standing=False))
+
+
+def _names(workspace: Workspace, pins: Iterable[Pin]) -> tuple[str, ...]:
+    with workspace.repository.reading() as view:
+        return tuple(
+            f"{pin.path} ({resolving.display_version(workspace, view, pin.version) if comparing.is_known(view, pin.version) else f'@{short(pin.version)}'})"
+            for pin in pins
+        )
+
+
