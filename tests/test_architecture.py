@@ -39,7 +39,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"objects", "journal"}),
     frozenset({"fold", "lineage"}),
     frozenset({"backend", "format"}),
-    frozenset({"atomic_file", "parallel", "progress", "pacing", "derived_database"}),
+    frozenset({"atomic_file", "parallel", "progress", "pacing", "derived_database", "git_program"}),
     frozenset({"errors"}),
 )
 """From top to bottom. A part imports only parts of lower rows; `errors` is what even the lowest tools raise."""
@@ -68,7 +68,7 @@ PUBLIC_ATTRIBUTES = words(
 
 VAGUE = words("base common core helper helpers lib manager managers misc shared stuff util utils")
 
-ENVIRONMENT_READERS = ("workspace/workspace.py", "git/command.py", "derived_database.py")
+ENVIRONMENT_READERS = ("workspace/workspace.py", "git_program.py", "derived_database.py")
 WORD_LAYERS = ("cli", "api", "integration", "web")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 MAX_READ = 256 << 20
@@ -60,3 +61,25 @@ class Backend(Protocol):
     def modified_s(self, key: str) -> float | None:
         """Returns when the key was written, in seconds by the store's own clock, or None when there is nothing."""
         ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Allows what is written and created in a block to go at once at its end, where that is cheaper; it is durable then.
+
+        For copies only, about which nobody else decides: that a `create` in it succeeded is certain at the end of the block.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends what reading and writing had to start. The backend may be used again."""
+        ...
+
+
+class Immediate:
+    """What those backends share that send everything at once, and keep nothing open."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """See `Backend.together`."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """See `Backend.close`."""

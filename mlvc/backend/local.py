@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mlvc import atomic_file
-from mlvc.backend.interface import KeyMissingError
+from mlvc.backend.interface import Immediate, KeyMissingError
 from mlvc.errors import local_file_error
 
 
-class LocalBackend:
+class LocalBackend(Immediate):
     """See `Backend`. `root` is the store's folder; keys are paths below it."""
 
     def __init__(self, root: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 
-from mlvc.backend.interface import KeyMissingError
+from mlvc.backend.interface import Immediate, KeyMissingError
 
 
-class MemoryBackend:
+class MemoryBackend(Immediate):
     """See `Backend`. Its clock counts writes."""
 
     url = "memory:"

@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from mlvc.backend.interface import MAX_READ, KeyMissingError
+from mlvc.backend.interface import MAX_READ, Immediate, KeyMissingError
 from mlvc.errors import Error, RemoteError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _INSTANCE_ROLE = "//169.254.169.254/"
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 
 
-class ObjectStoreBackend:
+class ObjectStoreBackend(Immediate):
     """See `Backend`.
 
     Args:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from mlvc.backend import frames
-from mlvc.backend.interface import KeyMissingError
+from mlvc.backend.interface import Immediate, KeyMissingError
 from mlvc.errors import RemoteError
 
 _PIECE = 1 << 20
@@ -21,7 +21,7 @@ _PATIENCE_S = 120.0
 """An answer that takes longer than this is none: the longest request writes what was sent already."""
 
 
-class PipedBackend:
+class PipedBackend(Immediate):
     """See `Backend`. The program is started with the first request, and again in a process that was forked.
 
     Args:

@@ -241,6 +241,8 @@ def _pre_push(workspace: Workspace, given: list[str]) -> int:
         problem = f"these commits pin what is in no remote: {_some(done.lacking)}"
         if workspace.settings.upstream is None:
             hints.append("'mlvc remote add origin URL' says where data goes")
+        elif pushing_pins.has_nowhere_to_go(workspace):
+            hints.append(f"'{workspace.settings.upstream}' keeps names only; 'mlvc remote add data URL' says where data goes")
         else:
             hints.append("'mlvc pull' may bring what is not known here, 'mlvc push' says what is missing")
     _say(problem, *(f"hint: {hint}" for hint in hints), f'hint: {skip} pushes without; hooks.push = "warn" in mlvc.toml always does')
@@ -265,7 +267,7 @@ def _merge_lock(given: list[str]) -> int:
     if len(given) < 4:
         _say("merge-lock: expected base, ours, theirs and the markers' size, as Git gives them")
         return 2
-    from mlvc.git import command
+    from mlvc import git_program
     from mlvc.workspace import settling
 
     base, ours, theirs = (Path(text) for text in given[:3])
@@ -278,7 +280,7 @@ def _merge_lock(given: list[str]) -> int:
         count = settling.merge_files(base, ours, theirs, names=("ours", "theirs"), size=size, workspace=workspace)
     except Error as error:
         _say(f"merge-lock: {error.message}; merged as text")
-        clean = command.git(["merge-file", f"--marker-size={size}", str(ours), str(base), str(theirs)], cwd=Path.cwd(), check=False)
+        clean = git_program.git(["merge-file", f"--marker-size={size}", str(ours), str(base), str(theirs)], cwd=Path.cwd(), check=False)
         return DONE if clean is not None else REFUSED
     finally:
         if workspace is not None:

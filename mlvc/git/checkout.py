@@ -8,8 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mlvc import atomic_file
-from mlvc.git import command
+from mlvc import atomic_file, git_program
 
 _CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@]*@")
 
@@ -47,11 +46,11 @@ class Checkout(Struct, frozen=True):
 
     def code_state(self) -> CodeState:
         """Returns which code the checkout holds now."""
-        said = command.git(["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"], cwd=self.root, check=False) or b""
+        said = git_program.git(["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"], cwd=self.root, check=False) or b""
         lines = [line.decode(errors="surrogateescape") for line in said.split(b"\0")]
         head = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
         commit, branch = head.get("branch.oid"), head.get("branch.head")
-        remote = command.line(["config", "--get", "remote.origin.url"], cwd=self.root)
+        remote = git_program.line(["config", "--get", "remote.origin.url"], cwd=self.root)
         return CodeState(
             None if commit == "(initial)" else commit,
             None if branch == "(detached)" else branch,
@@ -60,18 +59,23 @@ class Checkout(Struct, frozen=True):
             any(line.startswith("? ") for line in lines),
         )
 
+    def remote_urls(self) -> set[str]:
+        """Returns the URLs of Git's own remotes, as they are written."""
+        out = git_program.git(["config", "--get-regexp", "--null", r"^remote\..*\.url$"], cwd=self.root, check=False) or b""
+        return {os.fsdecode(item).partition("\n")[2] for item in out.split(b"\0") if item}
+
     def is_rebasing(self) -> bool:
         """Tells whether a rebase or `git am` is under way here: Git moves HEAD step by step, and ends with a hook of its own."""
         return any((self.git_dir / name).exists() for name in ("rebase-merge", "rebase-apply"))
 
     def tracks(self, path: Path) -> bool:
         """Tells whether Git tracks a file, or something in a folder."""
-        out = command.git(["--literal-pathspecs", "ls-files", "--", str(path)], cwd=self.root, check=False)
+        out = git_program.git(["--literal-pathspecs", "ls-files", "--", str(path)], cwd=self.root, check=False)
         return bool(out)
 
     def ignores(self, path: Path) -> bool:
         """Tells whether Git's ignore rules cover a path already."""
-        return command.git(["check-ignore", "--quiet", "--no-index", "--", str(path)], cwd=self.root, check=False) is not None
+        return git_program.git(["check-ignore", "--quiet", "--no-index", "--", str(path)], cwd=self.root, check=False) is not None
 
     def keep_away_from(self, path: Path) -> None:
         """Adds a path to the `.gitignore` beside it, unless Git ignores it already."""
@@ -98,17 +102,17 @@ def discover(start: Path) -> Checkout | None:
     """
     asked = ["--is-inside-work-tree", "--git-common-dir", "--git-dir", "--show-toplevel"]
     arguments = ["rev-parse", "--path-format=absolute"]
-    out = command.git([*arguments, *asked], cwd=start, check=False)
+    out = git_program.git([*arguments, *asked], cwd=start, check=False)
     if out is None:
         if _has_git_folder_above(start):
-            inside = command.git(["rev-parse", "--is-inside-work-tree"], cwd=start)
+            inside = git_program.git(["rev-parse", "--is-inside-work-tree"], cwd=start)
             if inside is None or inside.strip() != b"true":
                 return None
-            command.git([*arguments, *asked], cwd=start)
+            git_program.git([*arguments, *asked], cwd=start)
         return None
     answers = os.fsdecode(out).split("\n")[:-1]
     if len(answers) != len(asked):  # a folder's name holds a line end
-        answers = [os.fsdecode(command.git([*arguments, one], cwd=start) or b"").removesuffix("\n") for one in asked]
+        answers = [os.fsdecode(git_program.git([*arguments, one], cwd=start) or b"").removesuffix("\n") for one in asked]
     inside_text, common, private, root = answers
     return Checkout(Path(root), Path(common), Path(private)) if inside_text == "true" else None
 
@@ -119,7 +123,7 @@ def _has_git_folder_above(start: Path) -> bool:
 
 def identity(cwd: Path) -> str | None:
     """Returns `Name <e-mail>` as Git would sign a commit here, or None when it knows of nobody."""
-    out = command.line(["var", "GIT_AUTHOR_IDENT"], cwd=cwd)
+    out = git_program.line(["var", "GIT_AUTHOR_IDENT"], cwd=cwd)
     return out.rsplit(" ", 2)[0] if out else None
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from mlvc import git_program
 from mlvc.errors import NotFoundError
-from mlvc.git import command
 
 
 class Commit(Struct, frozen=True):
@@ -24,7 +24,7 @@ class Commit(Struct, frozen=True):
 
 def resolve(root: Path, revision: str) -> str:
     """Returns the full hash of the commit that a revision means, as `main~3`; NotFoundError when Git knows none."""
-    found = command.line(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], cwd=root)
+    found = git_program.line(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], cwd=root)
     if found is None:
         raise NotFoundError(f"Git knows no commit '{revision}' here", hint="'git log --oneline' lists them; a shallow clone lacks the older ones")
     return found
@@ -34,7 +34,7 @@ def in_range(root: Path, wanted: str) -> set[str]:
     """Returns the commits of a range, as `main..feature`, or the one of a revision; NotFoundError as `resolve`."""
     if ".." not in wanted:
         return {resolve(root, wanted)}
-    out = command.git(["rev-list", "--end-of-options", wanted, "--"], cwd=root, check=False)
+    out = git_program.git(["rev-list", "--end-of-options", wanted, "--"], cwd=root, check=False)
     if out is None:
         raise NotFoundError(f"Git knows no commits '{wanted}' here", hint="expected A..B, as git log takes it")
     return set(out.decode().split())
@@ -49,7 +49,7 @@ def file_at(root: Path, revision: str, path: str) -> bytes | None:
         path: from the top of the checkout; without line ends.
     """
     name = f"{revision}:{path}"
-    out = command.git(["cat-file", "--batch"], cwd=root, data=f"{name}\n".encode()) or b""
+    out = git_program.git(["cat-file", "--batch"], cwd=root, data=f"{name}\n".encode()) or b""
     first, _, rest = out.partition(b"\n")
     fields = first.rsplit(b" ", 2)
     if fields[-1] == b"missing" or len(fields) < 3 or fields[1] != b"blob":
@@ -67,7 +67,7 @@ def changing(root: Path, path: str, *, arguments: Sequence[str] = (), max_count:
         max_count: how many at most.
     """
     limit = [] if max_count is None else [f"--max-count={max_count}"]
-    out = command.git(["log", "-z", "--format=%H%n%P%n%ct%n%an%n%s", *limit, *arguments, "--", path], cwd=root, check=False) or b""
+    out = git_program.git(["log", "-z", "--format=%H%n%P%n%ct%n%an%n%s", *limit, *arguments, "--", path], cwd=root, check=False) or b""
     for record in out.split(b"\0"):
         if record.strip():
             commit, parents, when_s, author, subject = os.fsdecode(record).split("\n", 4)
@@ -76,5 +76,5 @@ def changing(root: Path, path: str, *, arguments: Sequence[str] = (), max_count:
 
 def parents(root: Path, commit: str) -> tuple[str, ...]:
     """Returns the hashes of a commit's parents."""
-    out = command.line(["rev-list", "--parents", "--max-count=1", commit], cwd=root) or commit
+    out = git_program.line(["rev-list", "--parents", "--max-count=1", commit], cwd=root) or commit
     return tuple(out.split()[1:])

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mlvc import atomic_file
+from mlvc import atomic_file, git_program
 from mlvc.errors import ConflictError, local_file_error
-from mlvc.git import command
 
 NAMES = ("pre-commit", "prepare-commit-msg", "post-commit", "post-checkout", "post-merge", "post-rewrite", "pre-push")
 _MARK = b"# mlvc hook"
@@ -62,10 +61,10 @@ def place(cwd: Path) -> Place:
 
     A relative `core.hooksPath` means the working tree's top: that is where Git runs hooks.
     """
-    found = os.fsdecode(command.git(["rev-parse", "--git-path", "hooks"], cwd=cwd) or b"").removesuffix("\n")
-    top = command.git(["rev-parse", "--show-toplevel"], cwd=cwd, check=False)
+    found = os.fsdecode(git_program.git(["rev-parse", "--git-path", "hooks"], cwd=cwd) or b"").removesuffix("\n")
+    top = git_program.git(["rev-parse", "--show-toplevel"], cwd=cwd, check=False)
     root = Path(os.fsdecode(top).removesuffix("\n")) if top else cwd
-    configured = command.line(["config", "--show-scope", "--get", "core.hooksPath"], cwd=cwd)
+    configured = git_program.line(["config", "--show-scope", "--get", "core.hooksPath"], cwd=cwd)
     base = root if configured else cwd
     folder = Path(os.path.abspath(base / os.path.expanduser(found)))
     scope = configured.split()[0] if configured else "local"
@@ -154,9 +153,9 @@ def uninstall(folder: Path) -> list[str]:
 
 def install_driver(cwd: Path, program: str) -> None:
     """Tells this repository's Git how `mlvc.lock` is merged; where mlvc is missing later, Git merges it as text."""
-    command.git(["config", "--local", _PROGRAM, program], cwd=cwd)
-    command.git(["config", "--local", f"merge.{DRIVER}.name", "mlvc.lock, path by path"], cwd=cwd)
-    command.git(["config", "--local", f"merge.{DRIVER}.driver", _MERGE], cwd=cwd)
+    git_program.git(["config", "--local", _PROGRAM, program], cwd=cwd)
+    git_program.git(["config", "--local", f"merge.{DRIVER}.name", "mlvc.lock, path by path"], cwd=cwd)
+    git_program.git(["config", "--local", f"merge.{DRIVER}.driver", _MERGE], cwd=cwd)
     path = _attributes(cwd)
     lines = _lines(path)
     missing = [line for line in _ATTRIBUTES if line not in lines]
@@ -167,7 +166,7 @@ def install_driver(cwd: Path, program: str) -> None:
 def uninstall_driver(cwd: Path) -> None:
     """Takes away what `install_driver` said."""
     for section in (f"merge.{DRIVER}", "mlvc"):
-        command.git(["config", "--local", "--remove-section", section], cwd=cwd, check=False)
+        git_program.git(["config", "--local", "--remove-section", section], cwd=cwd, check=False)
     path = _attributes(cwd)
     lines = _lines(path)
     if any(line in lines for line in _ATTRIBUTES):
@@ -176,11 +175,11 @@ def uninstall_driver(cwd: Path) -> None:
 
 def has_driver(cwd: Path) -> bool:
     """Tells whether Git merges `mlvc.lock` with mlvc here."""
-    return command.line(["config", "--get", f"merge.{DRIVER}.driver"], cwd=cwd) is not None and _ATTRIBUTES[1] in _lines(_attributes(cwd))
+    return git_program.line(["config", "--get", f"merge.{DRIVER}.driver"], cwd=cwd) is not None and _ATTRIBUTES[1] in _lines(_attributes(cwd))
 
 
 def _attributes(cwd: Path) -> Path:
-    found = os.fsdecode(command.git(["rev-parse", "--git-path", "info/attributes"], cwd=cwd) or b"").removesuffix("\n")
+    found = os.fsdecode(git_program.git(["rev-parse", "--git-path", "info/attributes"], cwd=cwd) or b"").removesuffix("\n")
     return Path(os.path.abspath(cwd / found))
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mlvc.git import command
+from mlvc import git_program
 from mlvc.git.checkout import Checkout, CodeState
-from mlvc.git.command import GitError
+from mlvc.git_program import GitError
 
 MAX_FILE_BYTES = 1 << 20
 """Larger files are data, not code."""
@@ -96,11 +96,11 @@ def base(checkout: Checkout, state: CodeState) -> str:
     """Returns what changes are counted from: the commit, or an empty tree before the first one."""
     if state.commit is not None:
         return state.commit
-    return (command.git(["hash-object", "-t", "tree", "--stdin"], cwd=checkout.root, data=b"") or b"").decode().strip()
+    return (git_program.git(["hash-object", "-t", "tree", "--stdin"], cwd=checkout.root, data=b"") or b"").decode().strip()
 
 
 def _names(checkout: Checkout, arguments: list[str]) -> list[str]:
-    out = command.git([*_PLAIN, *arguments], cwd=checkout.root) or b""
+    out = git_program.git([*_PLAIN, *arguments], cwd=checkout.root) or b""
     return [os.fsdecode(name) for name in out.split(b"\0") if name]
 
 
@@ -144,17 +144,17 @@ def _diff(checkout: Checkout, since: str, changed: list[str], added: list[str]) 
     diff += ["--submodule=short", "--ignore-submodules=dirty", "--unified=3", since]
     with tempfile.TemporaryDirectory(prefix="mlvc-index-") as folder:
         index = Path(folder, "index")
-        original = Path(command.environment().get("GIT_INDEX_FILE") or checkout.git_dir / "index")
+        original = Path(git_program.environment().get("GIT_INDEX_FILE") or checkout.git_dir / "index")
         if original.exists():
             shutil.copyfile(original, index)
         variables = {"GIT_INDEX_FILE": str(index)}
         if added:
             names = "\0".join(added).encode(errors="surrogateescape")
             adding = [*_PLAIN, "add", "--intent-to-add", "--sparse", "--pathspec-from-file=-", "--pathspec-file-nul"]
-            command.git(adding, cwd=checkout.root, data=names, variables=variables)
+            git_program.git(adding, cwd=checkout.root, data=names, variables=variables)
         found = b""
         for some in _in_parts([*changed, *added]):
-            found += command.git([*diff, "--", *some], cwd=checkout.root, variables=variables) or b""
+            found += git_program.git([*diff, "--", *some], cwd=checkout.root, variables=variables) or b""
         return found
 
 
@@ -207,6 +207,6 @@ def _path_of(part: bytes) -> str:
 def apply(checkout: Checkout, data: bytes) -> None:
     """Makes the changes of a patch in a checkout's files. GitError when they do not fit."""
     try:
-        command.git(["apply", "--binary", "--whitespace=nowarn", "-"], cwd=checkout.root, data=data, elsewhere=True)
+        git_program.git(["apply", "--binary", "--whitespace=nowarn", "-"], cwd=checkout.root, data=data, elsewhere=True)
     except GitError as error:
         raise GitError(f"the patch does not fit the files in {checkout.root}: {error.message}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from mlvc.git import command
+from mlvc import git_program
 from mlvc.git.checkout import Checkout
 
 
@@ -34,7 +34,7 @@ def new_files(checkout: Checkout) -> list[StagedFile]:
 def _changed(checkout: Checkout, against: list[str]) -> dict[str, str]:
     """Returns path -> blob of the files that are new or changed in the index; files that were only moved are neither."""
     arguments = ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--diff-filter=AM", "--find-renames=100%", "-l0", "--ignore-submodules=all"]
-    out = command.git([*arguments, *against, "--"], cwd=checkout.root) or b""
+    out = git_program.git([*arguments, *against, "--"], cwd=checkout.root) or b""
     fields = out.split(b"\0")
     return {os.fsdecode(path): said.split(b" ")[3].decode() for said, path in zip(fields[::2], fields[1::2], strict=False)}
 
@@ -43,6 +43,6 @@ def _sizes(root: Path, blobs: Iterable[str]) -> dict[str, int]:
     names = list(dict.fromkeys(blobs))
     if not names:
         return {}
-    out = command.git(["cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"], cwd=root, data="\n".join([*names, ""]).encode()) or b""
+    out = git_program.git(["cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"], cwd=root, data="\n".join([*names, ""]).encode()) or b""
     found = (line.split(" ") for line in out.decode().splitlines())
     return {fields[0]: int(fields[2]) for fields in found if len(fields) == 3 and fields[1] == "blob"}

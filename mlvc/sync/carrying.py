@@ -58,17 +58,18 @@ def leave(repository: Repository, remote: Remote, history: list[Envelope], progr
     """
     pending = repository.pending.in_order()
     ready, wanted, waiting = sending.gather(repository, remote, pending)
-    ours, lacking = sending.here_of(repository, history)
+    ours, lacking = sending.here_of(repository, remote, history)
     sent = sending.send(repository, remote, sending.together([*wanted, ours]), progress)
-    copy_history(repository, remote)
     inbox = PendingFolder(remote.backend)
     there = inbox.ids()
-    for envelope in ready:  # in order: nobody finds one without those that it comes after
-        if envelope.id not in there:
-            inbox.add(envelope)
-    for identifier in there:
-        if repository.cached_view.entry_of(identifier) is not None:  # the entries that hold it are there by now
-            inbox.remove(identifier)
+    with remote.backend.together():
+        copy_history(repository, remote)
+        for envelope in ready:  # in order: nobody finds one without those that it comes after
+            if envelope.id not in there:
+                inbox.add(envelope)
+        for identifier in there:
+            if repository.cached_view.entry_of(identifier) is not None:  # the entries that hold it are there by now
+                inbox.remove(identifier)
     return Left(len(ready), sent.packs, sent.size_bytes, lacking, waiting)
 
 
@@ -81,13 +82,15 @@ def copy_history(repository: Repository, remote: Remote) -> None:
     journal = repository.journal()
     if journal is None:
         return
-    for above, end in journal.lineage():
-        _copy_entries(Journal(remote.backend, above.id), above, end)
     end = journal.highest()
-    if _copy_entries(Journal(remote.backend, journal.id), journal, end) >= bundle.WIDTH:
-        ranges = list(bundle.cover(1, end))
-        bundling.write(repository, remote, journal.id, ranges)
-        locating.write_all(remote.backend, remote.index, journal, ranges)
+    with remote.backend.together():
+        for above, last in journal.lineage():
+            _copy_entries(Journal(remote.backend, above.id), above, last)
+        copied = _copy_entries(Journal(remote.backend, journal.id), journal, end)
+        if copied >= bundle.WIDTH and remote.wants_caches:
+            ranges = list(bundle.cover(1, end))
+            bundling.write(repository, remote, journal.id, ranges)
+            locating.write_all(remote.backend, remote.index, journal, ranges)
 
 
 def _copy_entries(theirs: Journal, ours: Journal, end: int) -> int:

@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from mlvc.format.transaction import Envelope
 from mlvc.journal.entries import Journal
-from mlvc.objects import closure
 from mlvc.objects.store import Wanted
 from mlvc.progress import SILENT, Progress
 from mlvc.repository.repository import Repository
@@ -41,17 +40,17 @@ def find_lost(repository: Repository, remote: Remote) -> Lost:
     envelopes = [envelope for _, entry, _ in journal.whole() for envelope in entry.envelopes]
     remote.index.refresh(force=True)
     remote.index.leave_out(repository.view().swept(remote.require_record().id))
-    return Lost(entries, tuple(remote.index.unknown(_needed_here(repository, envelopes))))
+    return Lost(entries, tuple(remote.index.unknown(_needed_here(repository, remote, envelopes))))
 
 
-def _needed_here(repository: Repository, envelopes: Sequence[Envelope]) -> list[Wanted]:
+def _needed_here(repository: Repository, remote: Remote, envelopes: Sequence[Envelope]) -> list[Wanted]:
     """Returns what living versions and runs need of what is here."""
     needs = sending.Needs(repository, envelopes)
     found: dict[Wanted, None] = {}
     with repository.objects.local_only():
         for need in needs:
             if not needs.may_be_gone(need):
-                found.update(dict.fromkeys(sending.as_far_as_here(repository.objects, need, closure.everything)))
+                found.update(dict.fromkeys(sending.as_far_as_here(repository.objects, need, remote.walk)))
     missing = set(repository.objects.missing(found))
     return [item for item in found if item not in missing]
 

@@ -68,7 +68,7 @@ def plan(repository: Repository, remote: Remote) -> PushPlan:
     hands_over = theirs is None and _may_begin(repository, remote, standing) and standing.journal is not None
     envelopes = [*(() if theirs is not None and leads(repository, remote) else history(repository)), *repository.pending.in_order()]
     there = {name for key, _ in remote.backend.keys("packs/") if (name := PackName.from_key(key))}
-    wanted, _ = sending.here_of(repository, envelopes)
+    wanted, _ = sending.here_of(repository, remote, envelopes)
     packs = tuple(name for name in sending.packs_of(repository, wanted) if name not in there)
     size = sum(repository.backend.size(name.key) or 0 for name in packs)
     return PushPlan(len(envelopes), packs, size, hands_over)
@@ -170,13 +170,16 @@ def _append_pending(repository: Repository, remote: Remote, theirs: Journal, pul
 
 def _write_caches(repository: Repository, remote: Remote, journal: bytes, before: int) -> None:
     """Writes the bundles and locators that are due after what was appended behind entry `before`."""
+    if not remote.wants_caches:
+        return
     here = Journal(repository.backend, journal)
     now = local_tail(repository, journal).number
     singles = [Range(0, number - 1) for number in range(before + 1, now + 1)]
-    locating.write(remote.backend, remote.index, here, singles)
     ranges = list(bundle.completed(before, now))
-    bundling.write(repository, remote, journal, ranges)
-    locating.write(remote.backend, remote.index, here, ranges)
+    with remote.backend.together():
+        locating.write(remote.backend, remote.index, here, singles)
+        bundling.write(repository, remote, journal, ranges)
+        locating.write(remote.backend, remote.index, here, ranges)
 
 
 def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, progress: Progress) -> Pushed:
@@ -189,14 +192,14 @@ def _hand_over(repository: Repository, remote: Remote, record: StoreRecord, prog
     standing = repository.refresh()
     assert standing.journal is not None, "the caller has looked"
     envelopes = history(repository)
-    sent = sending.send(repository, remote, sending.wanted_of(repository, envelopes), progress)
+    sent = sending.send(repository, remote, sending.wanted_of(repository, remote, envelopes), progress)
     packs, size = sent.packs, sent.size_bytes
     with repository.locks.appending():
         latest = repository.refresh()
         if repository.is_authority(latest):
             if latest.number != standing.number:  # committed meanwhile
                 envelopes = history(repository)
-                sent = sending.send(repository, remote, sending.wanted_of(repository, envelopes), progress)
+                sent = sending.send(repository, remote, sending.wanted_of(repository, remote, envelopes), progress)
                 packs, size = packs + sent.packs, size + sent.size_bytes
             append.append_control(
                 Journal(repository.backend, standing.journal),

@@ -11,10 +11,12 @@ from mlvc.backend.local import LocalBackend
 from mlvc.backend.piped import PipedBackend
 from mlvc.backend.remote_folder import failing_as_remote
 from mlvc.errors import RemoteError
+from mlvc.format.transaction import Need
 from mlvc.journal import entries
 from mlvc.journal.entries import Journal
+from mlvc.objects import closure
 from mlvc.objects.pack_index import PackIndexCache
-from mlvc.objects.store import Wanted
+from mlvc.objects.store import ObjectStore, Wanted
 from mlvc.pacing import UNLIMITED, Pace
 from mlvc.repository import store_record
 from mlvc.repository.locks import StoreLocks
@@ -34,6 +36,8 @@ class Remote:
         pace: of what goes there and comes from there.
         takes_conditions: whether it honours conditional writes; else it can only carry.
         may_lead: whether a first push makes it the authority: the upstream, if it takes conditions.
+        holds_data: whether data is pushed there, or only what says what there is.
+        wants_caches: whether reading there is far, so that clones are glad of bundles and locators.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Remote:
         *,
         is_upstream: bool = True,
         takes_conditions: bool = True,
+        holds_data: bool = True,
+        wants_caches: bool = True,
         journal_here: Callable[[], Journal | None] = lambda: None,
         pace: Pace = UNLIMITED,
     ) -> None:
@@ -54,11 +60,17 @@ class Remote:
         self.journal_here = journal_here
         self.pace = pace
         self.may_lead = is_upstream and takes_conditions
+        self.holds_data = holds_data
+        self.wants_caches = wants_caches
         self._cache_folder = cache_folder
         self._index: PackIndexCache | None = None
         self._record: StoreRecord | None = None
         self._journal: Journal | None = None
         self._locators: Locators | None = None
+
+    def walk(self, store: ObjectStore, need: Need) -> Iterator[Wanted]:
+        """Yields what of a need belongs there: all that it comes down to, or only the records that say what there is."""
+        return closure.everything(store, need) if self.holds_data else closure.names(store, need)
 
     def record(self) -> StoreRecord | None:
         """Returns what the store says of itself, or None while nothing was pushed to it. It never changes: read once."""
@@ -120,6 +132,8 @@ class Remote:
             elif isinstance(self.backend, PipedBackend):
                 held.enter_context(self.backend.held(lock))
             yield
+            with self.backend.together():
+                pass  # what was kept back goes now
 
     @property
     def index(self) -> PackIndexCache:
@@ -143,8 +157,7 @@ class Remote:
         """Closes the cached index, and the line to another machine."""
         if self._index is not None:
             self._index.close()
-        if isinstance(self.backend, PipedBackend):
-            self.backend.close()
+        self.backend.close()
 
 
 def leads(repository: Repository, remote: Remote) -> bool:

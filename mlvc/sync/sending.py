@@ -33,11 +33,16 @@ class Sent(Struct, frozen=True):
     names: frozenset[PackName] = frozenset()
 
 
+Walk = Callable[[ObjectStore, Need], Iterator[Wanted]]
+"""Yields what a need comes down to, or as much of it as somebody is to have."""
+
+
 class Needs:
     """What transactions cannot do without, and whether it may be gone: because all that needed it is deleted or undone."""
 
-    def __init__(self, repository: Repository, envelopes: Iterable[Envelope]) -> None:
+    def __init__(self, repository: Repository, envelopes: Iterable[Envelope], walk: Walk = closure.everything) -> None:
         self._repository = repository
+        self.walk = walk
         self._by: dict[Need, list[tuple[TransactionId, Transaction]]] = {}
         for envelope in envelopes:
             made = transaction.decode(envelope.data)
@@ -69,16 +74,16 @@ class Needs:
             NotFoundError: a record that says what is needed is nowhere within reach.
         """
         try:
-            return dict.fromkeys(closure.everything(self._repository.objects, need))
+            return dict.fromkeys(self.walk(self._repository.objects, need))
         except NotFoundError:
             if not self.may_be_gone(need):
                 raise
         return {}
 
 
-def wanted_of(repository: Repository, envelopes: Iterable[Envelope]) -> dict[Wanted, None]:
-    """Returns all that transactions come down to, as `Needs.wanted` does."""
-    needs = Needs(repository, envelopes)
+def wanted_of(repository: Repository, remote: Remote, envelopes: Iterable[Envelope]) -> dict[Wanted, None]:
+    """Returns all that transactions come down to at a remote, as `Needs.wanted` does."""
+    needs = Needs(repository, envelopes, remote.walk)
     wanted: dict[Wanted, None] = {}
     for need in needs:
         wanted.update(needs.wanted(need))
@@ -95,7 +100,7 @@ def gather(
     Returns:
         Those that can be appended, in order; what each comes down to; and how many wait.
     """
-    needs = Needs(repository, envelopes)
+    needs = Needs(repository, envelopes, remote.walk)
     reachable: dict[Need, dict[Wanted, None] | None] = {}
     ready: list[Envelope] = []
     waiting: set[bytes] = set()
@@ -158,14 +163,14 @@ def _within_reach(repository: Repository, remote: Remote, needs: Needs, need: Ne
     return {} if needs.may_be_gone(need) else None
 
 
-def here_of(repository: Repository, envelopes: Iterable[Envelope]) -> tuple[dict[Wanted, None], int]:
-    """Returns what is here of all that transactions come down to, and how many of their needs are not all here."""
+def here_of(repository: Repository, remote: Remote, envelopes: Iterable[Envelope]) -> tuple[dict[Wanted, None], int]:
+    """Returns what is here of all that transactions come down to at a remote, and how many of their needs are not all here."""
     found: dict[Wanted, None] = {}
     lacking = 0
     needs = Needs(repository, envelopes)
     with repository.objects.local_only():
         for need in needs:
-            wanted = as_far_as_here(repository.objects, need)
+            wanted = as_far_as_here(repository.objects, need, remote.walk)
             missing = set(repository.objects.missing(wanted))  # the record that breaks a walk off is the last, and among them
             lacking += bool(missing) and not needs.may_be_gone(need)
             found.update((item, None) for item in wanted if item not in missing)
@@ -173,7 +178,7 @@ def here_of(repository: Repository, envelopes: Iterable[Envelope]) -> tuple[dict
 
 
 def as_far_as_here(
-    store: ObjectStore, need: Need, walk: Callable[[ObjectStore, Need], Iterator[Wanted]] = closure.everything
+    store: ObjectStore, need: Need, walk: Walk = closure.everything
 ) -> list[Wanted]:
     """Returns what a need comes down to, up to the first record that is not here, which is the last of them then."""
     found: list[Wanted] = []

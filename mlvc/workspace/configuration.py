@@ -16,6 +16,11 @@ from mlvc.working_tree import raw_copies
 FILE_NAME = "mlvc.toml"
 
 
+def is_true(said: str) -> bool:
+    """Tells whether an option of a remote is on."""
+    return said.lower() in ("1", "true", "yes")
+
+
 class RemoteSettings(Struct, frozen=True):
     """What `mlvc.toml` says of a remote: its URL, and options such as `endpoint`; no secrets."""
 
@@ -25,7 +30,7 @@ class RemoteSettings(Struct, frozen=True):
     @property
     def is_carrier(self) -> bool:
         """Whether it must not become the authority: it is known not to honour conditional writes, or only to be carried around."""
-        return self.options.get("carrier", "").lower() in ("1", "true", "yes")
+        return is_true(self.options.get("carrier", ""))
 
 
 REFUSE, WARN, IGNORE = "refuse", "warn", "ignore"

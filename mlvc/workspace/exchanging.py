@@ -9,9 +9,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mlvc import atomic_file
-from mlvc.backend.piped import PipedBackend
 from mlvc.errors import RemoteError, UsageError
 from mlvc.fold.questions import Publication
 from mlvc.format.transaction import Need
@@ -36,6 +36,7 @@ from mlvc.workspace.remotes import (
     opened,
     remotes,
     remove_remote,
+    settings_of,
     trust_remote,
 )
 from mlvc.workspace.workspace import Workspace, own_environment
@@ -57,6 +58,7 @@ __all__ = [
     "join",
     "join_plan",
     "open_remote",
+    "opened",
     "pull",
     "push",
     "push_plan",
@@ -77,7 +79,34 @@ class Fetched(Struct, frozen=True):
 
 
 def push(workspace: Workspace, name: str | None = None) -> Pushed:
-    """Sends what is pending to a remote; errors as `pushing.push`."""
+    """Sends what is pending to a remote; errors as `pushing.push`.
+
+    Where `name` is None and the upstream keeps no data, as a Git host, the remotes that do get it first.
+    """
+    if name is not None or not keeps_only_names(workspace):
+        return _push(workspace, name)
+    before = [_push(workspace, other) for other in data_remotes(workspace)]
+    done = _push(workspace, None)
+    return replace(
+        done,
+        packs=done.packs + sum(one.packs for one in before),
+        size_bytes=done.size_bytes + sum(one.size_bytes for one in before),
+        lacking=max((one.lacking for one in before), default=0),
+    )
+
+
+def keeps_only_names(workspace: Workspace) -> bool:
+    """Tells whether the upstream keeps no data: names, lineage and registry only."""
+    _, settings = settings_of(workspace, None)
+    return not places.holds_data(settings)
+
+
+def data_remotes(workspace: Workspace) -> list[str]:
+    """Returns the remotes that data is pushed to."""
+    return [name for name, settings in workspace.settings.remotes.items() if places.holds_data(settings)]
+
+
+def _push(workspace: Workspace, name: str | None) -> Pushed:
     with opened(workspace, name) as remote:
         folder = places.local_folder(remote.url)
         if places.is_folder(remote.url) and not folder.parent.is_dir():
@@ -116,7 +145,7 @@ def fetch(workspace: Workspace, references: list[str], name: str | None = None) 
             versions = [resolving.version(workspace, view, reference).version for reference in references]
         else:
             versions = list(dict.fromkeys(pin.version for pin in lock_file.read(workspace.root).values()))
-        needs = [_need_of(contents.publication(view, version)) for version in versions]
+        needs = [need_of(contents.publication(view, version)) for version in versions]
     objects = workspace.repository.objects
     wanted = list(dict.fromkeys(item for need in needs for item in closure.everything(objects, need)))
     missing = objects.missing(wanted)
@@ -192,7 +221,8 @@ def take_over(workspace: Workspace, name: str | None) -> str:
     return f"the remote '{name}'"
 
 
-def _need_of(said: Publication) -> Need:
+def need_of(said: Publication) -> Need:
+    """Returns what a publication cannot do without."""
     return Need("artifact", said.manifest, said.recipes or b"")
 
 
@@ -222,9 +252,10 @@ def clone(
     known = own_environment(environment)
     settings = places.normal(source, options)
     store = places.open_backend(settings, known, Path.cwd())
-    if store_record.read(store) is None:
-        raise RemoteError(f"{settings.url} holds no mlvc store", hint="name a repository, or a place that was pushed to")
-    if isinstance(store, PipedBackend):
+    try:
+        if store_record.read(store) is None:
+            raise RemoteError(f"{settings.url} holds no mlvc store", hint="name a repository, or a place that was pushed to")
+    finally:
         store.close()
     dest = Path(os.path.abspath(dest if dest is not None else _default_name(settings.url)))
     was_there = dest.is_dir()

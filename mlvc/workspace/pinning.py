@@ -10,11 +10,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from mlvc import git_program
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.fold.questions import Member, View
 from mlvc.format import entry_path, names, reference
 from mlvc.format.ids import TransactionId, VersionId
-from mlvc.git import command as git
 from mlvc.objects import source_file
 from mlvc.objects.source_file import Seen
 from mlvc.runs import live_run
@@ -278,9 +278,9 @@ def _worktrees(workspace: Workspace) -> set[Path]:
     if workspace.checkout is None:
         return {workspace.root}
     listing = ["worktree", "list", "--porcelain"]
-    out = git.git([*listing, "-z"], cwd=workspace.root, check=False)
+    out = git_program.git([*listing, "-z"], cwd=workspace.root, check=False)
     separator = b"\0"
     if out is None:  # '-z' came with Git 2.36; not knowing the others would cost them their versions
-        out, separator = git.git(listing, cwd=workspace.root) or b"", b"\n"
+        out, separator = git_program.git(listing, cwd=workspace.root) or b"", b"\n"
     listed = (line.removeprefix(b"worktree ") for line in out.split(separator) if line.startswith(b"worktree "))
     return {workspace.root, *(Path(os.fsdecode(path)) for path in listed)}

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from mlvc import git_program
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.fold.questions import View
 from mlvc.format.ids import short
-from mlvc.git import command, commits
+from mlvc.git import commits
 from mlvc.git.commits import Commit
 from mlvc.working_tree import lock_file
 from mlvc.working_tree.lock_file import Pin, Pins
@@ -48,7 +49,7 @@ def between(workspace: Workspace, wanted: str | None) -> list[PinChange]:
         first, dots, last = wanted.partition("..." if "..." in wanted else "..")
         old, new = (commits.resolve(root, one or "HEAD") for one in (first, last))
         if dots == "...":
-            found = command.line(["merge-base", old, new], cwd=root)
+            found = git_program.line(["merge-base", old, new], cwd=root)
             if found is None:
                 raise NotFoundError(f"{first} and {last} have no commit in common")
             old = found

@@ -1,4 +1,4 @@
-"""What the URL of a remote means: a folder, a bucket, a store on another machine, or memory; and how each is opened."""
+"""What the URL of a remote means: a folder, a bucket, a Git host, a store on another machine, or memory; how each is opened."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlvc.backend import clouds, ssh
+from mlvc.backend import clouds, git_url, ssh
 from mlvc.backend.interface import Backend
 from mlvc.backend.memory import MemoryBackend
 from mlvc.backend.remote_folder import RemoteFolder
 from mlvc.backend.unconditional import CarrierFolder
 from mlvc.errors import UnsupportedError, UsageError
+from mlvc.format.ids import digest
 from mlvc.workspace import locating
-from mlvc.workspace.configuration import RemoteSettings
+from mlvc.workspace.configuration import RemoteSettings, is_true
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://")
 _CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*@")
@@ -22,11 +23,16 @@ _CODE = re.compile(r"[A-Za-z0-9+.\-]+::")
 _MEMORY = "memory:"
 _memories: dict[str, MemoryBackend] = {}
 
+GIT = "git"
+"""What `scheme_of` says of every Git host."""
+
 
 def scheme_of(url: str) -> str:
     """Returns the scheme of a remote's URL in lower case, `file` for a plain path."""
     if url.startswith(_MEMORY):
         return "memory"
+    if git_url.is_git(url):
+        return GIT
     match = _SCHEME.match(url)
     return match[1].lower() if match else "file"
 
@@ -42,6 +48,8 @@ def normal(url: str, options: Mapping[str, str] | None = None) -> RemoteSettings
     scheme = scheme_of(url)
     if _CODE.match(url):
         raise UnsupportedError(f"'{url}' asks to run a program, which no remote of mlvc does", hint="use a bucket, a folder or ssh://")
+    if scheme == GIT:
+        return _normal_git(url, options)
     if scheme == "ssh":
         settings = RemoteSettings(ssh.parse(url).url, options)
     elif _CREDENTIALS.match(url):
@@ -55,12 +63,25 @@ def normal(url: str, options: Mapping[str, str] | None = None) -> RemoteSettings
         settings = RemoteSettings(os.path.abspath(local_folder(url).expanduser()), options)
     else:
         raise UnsupportedError(
-            f"'{scheme}' is no kind of remote that mlvc knows", hint="use a bucket (s3://, gs://, az://), a folder, or ssh://host/path"
+            f"'{scheme}' is no kind of remote that mlvc knows", hint="use a bucket (s3://, gs://, az://), a folder, ssh://host/path, or git+https://host/path.git"
         )
     wrong = next((option for option in options if option != "carrier"), None)
     if wrong is not None:
         raise UsageError(f"a remote at {settings.url} has no '{wrong}'", hint="leave the option out")
     return settings
+
+
+def _normal_git(url: str, options: dict[str, str]) -> RemoteSettings:
+    settings = RemoteSettings(git_url.normal(url), options)
+    wrong = next((option for option in options if option not in ("carrier", git_url.DATA_OPTION)), None)
+    if wrong is not None:
+        raise UsageError(f"a Git host, as {settings.url}, has no '{wrong}'", hint="leave the option out")
+    return settings
+
+
+def holds_data(settings: RemoteSettings) -> bool:
+    """Tells whether data is pushed to a remote: to all but Git hosts, which get it only when asked to."""
+    return scheme_of(settings.url) != GIT or is_true(settings.options.get(git_url.DATA_OPTION, ""))
 
 
 def is_folder(url: str) -> bool:
@@ -83,7 +104,9 @@ def local_folder(url: str) -> Path:
     return Path(url.removeprefix("file://"))
 
 
-def open_backend(settings: RemoteSettings, environment: Mapping[str, str], root: Path, *, retries: bool = True) -> Backend:
+def open_backend(
+    settings: RemoteSettings, environment: Mapping[str, str], root: Path, *, retries: bool = True, cache: Path | None = None
+) -> Backend:
     """Opens what a remote's settings name; nothing is sent yet. The caller knows that it is trusted.
 
     Args:
@@ -91,6 +114,7 @@ def open_backend(settings: RemoteSettings, environment: Mapping[str, str], root:
         environment: of this process: credentials, profiles, which program `ssh` is.
         root: of the working tree.
         retries: whether what fails is tried again; a probe must not.
+        cache: a folder for what can be brought again; None where there is none yet.
 
     Raises:
         UsageError: they name nothing.
@@ -99,6 +123,11 @@ def open_backend(settings: RemoteSettings, environment: Mapping[str, str], root:
     scheme = scheme_of(settings.url)
     if scheme in clouds.SCHEMES:
         return clouds.open_place(clouds.parse(settings.url, settings.options), environment, retries=retries)
+    if scheme == GIT:
+        from mlvc.backend.git_host import GitHostBackend
+
+        mirror = f"git-{digest(settings.url.encode()).hex()[:16]}"
+        return GitHostBackend(settings.url, cache, mirror, environment)
     if scheme == "ssh":
         return ssh.open_address(ssh.parse(settings.url), environment)
     if scheme == "memory":

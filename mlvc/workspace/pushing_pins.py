@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from mlvc import git_program
 from mlvc.fold.questions import View
 from mlvc.format.ids import VersionId, fact_transaction, short
-from mlvc.git import command
+from mlvc.sync import sending
 from mlvc.sync.pushing import Pushed
+from mlvc.sync.remote import Remote
 from mlvc.working_tree import lock_file
 from mlvc.working_tree.lock_file import Pin
-from mlvc.workspace import comparing, exchanging, following, resolving
+from mlvc.workspace import comparing, contents, exchanging, following, resolving
 from mlvc.workspace.workspace import Workspace
 
 
@@ -47,24 +49,53 @@ def pinned_by(workspace: Workspace, remote: str, updates: Iterable[RefUpdate]) -
     if not sent or workspace.checkout is None:
         return []
     known = [update.remote for update in sent if update.remote.strip("0")]
-    there = [old for old in known if command.git(["cat-file", "-e", f"{old}^{{commit}}"], cwd=workspace.root, check=False) is not None]
+    there = [old for old in known if git_program.git(["cat-file", "-e", f"{old}^{{commit}}"], cwd=workspace.root, check=False) is not None]
     listing = ["rev-list", "--full-history", *(update.local for update in sent), "--not", *there, f"--remotes={remote}", "--", lock_file.FILE_NAME]
     found: dict[VersionId, Pin] = {}
-    for commit in (command.git(listing, cwd=workspace.root) or b"").decode().split():
+    for commit in (git_program.git(listing, cwd=workspace.root) or b"").decode().split():
         found.update((pin.version, pin) for pin in following.pins_at(workspace, commit).values())
     return list(found.values())
 
 
 def push(workspace: Workspace, pins: Sequence[Pin]) -> PinsPushed:
     """Pushes to the upstream when some pinned version is not there yet, as far as is known here. Errors as `exchanging.push`."""
-    if not _lacking(workspace, pins):
+    if not _lacking(workspace, pins) and not _without_data(workspace, pins):
         return PinsPushed(None, ())
     if workspace.settings.upstream is None:
         return PinsPushed(None, _names(workspace, pins))
     done = exchanging.push(workspace)
     is_all_there = not done.waiting and not done.lacking
     lacking = [pin for pin in pins if not _is_known(workspace, pin)] if is_all_there else _lacking(workspace, pins)
-    return PinsPushed(done, _names(workspace, lacking))
+    return PinsPushed(done, _names(workspace, lacking or _without_data(workspace, pins)))
+
+
+def has_nowhere_to_go(workspace: Workspace) -> bool:
+    """Tells whether no remote takes data."""
+    return not exchanging.data_remotes(workspace)
+
+
+def _without_data(workspace: Workspace, pins: Iterable[Pin]) -> list[Pin]:
+    """Returns the pins whose data is in no remote, as far as is known here, where the upstream keeps only names.
+
+    Elsewhere, a version that is confirmed has its data there.
+    """
+    if workspace.settings.upstream is None or not exchanging.keeps_only_names(workspace):
+        return []
+    left = [pin for pin in pins if _is_known(workspace, pin)]
+    for name in exchanging.data_remotes(workspace):
+        if left:
+            with exchanging.opened(workspace, name) as remote:
+                left = [pin for pin in left if not _has_data(workspace, remote, pin)]
+    return left
+
+
+def _has_data(workspace: Workspace, remote: Remote, pin: Pin) -> bool:
+    if remote.record() is None:
+        return False
+    with workspace.repository.reading() as view:
+        need = exchanging.need_of(contents.publication(view, pin.version))
+    remote.index.refresh(read=False)
+    return not remote.index.unknown(sending.as_far_as_here(workspace.repository.objects, need))
 
 
 def _is_known(workspace: Workspace, pin: Pin) -> bool:

@@ -15,15 +15,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from mlvc import atomic_file
+from mlvc.backend import git_url
 from mlvc.backend.interface import Backend
 from mlvc.backend.local import LocalBackend
 from mlvc.errors import InvalidNameError, LocalFileError, NotFoundError, RemoteError, UsageError
 from mlvc.format.names import MAX_NAME
 from mlvc.pacing import UNLIMITED, Pace, parse_rate
 from mlvc.parallel import map_in_order
+from mlvc.repository import store_record
 from mlvc.sync import joining
 from mlvc.sync.remote import Remote
-from mlvc.workspace import configuration, places, trust
+from mlvc.workspace import configuration, locating, places, trust
 from mlvc.workspace.configuration import RemoteSettings
 from mlvc.workspace.workspace import Workspace
 
@@ -109,7 +111,7 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
         raise UsageError(
             f"there is a remote '{name}' already: {workspace.settings.remotes[name].url}", hint=f"'mlvc remote rm {name}' forgets it"
         )
-    settings = places.normal(url, options)
+    settings = places.normal(_as_of_git(workspace, url), options)
     found = _try_out(workspace, name, settings)
     if found.problem is not None:
         settings = RemoteSettings(settings.url, {**settings.options, "carrier": "true"})
@@ -124,6 +126,17 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
     workspace.reload_settings()
     says = f"{found.contents}{_carries(found, settings, is_upstream=is_upstream)}"
     return AddedRemote(name, settings.url, is_upstream, says)
+
+
+def _as_of_git(workspace: Workspace, url: str) -> str:
+    """Returns a URL with the prefix of Git hosts when it is one of Git's own remotes, and not a folder with a store in it."""
+    if places.scheme_of(url) not in ("ssh", "file") or workspace.checkout is None or url not in workspace.checkout.remote_urls():
+        return url
+    if places.scheme_of(url) == "ssh":
+        return f"{git_url.PREFIX}{url}"
+    folder = places.local_folder(url).absolute()
+    has_store = (locating.store_within(folder) / store_record.KEY).is_file()
+    return url if has_store else f"{git_url.PREFIX}file://{folder}"
 
 
 def trust_remote(workspace: Workspace, name: str | None) -> RemoteSettings:
@@ -144,6 +157,9 @@ class _Found(Struct, frozen=True):
 def _carries(found: _Found, settings: RemoteSettings, *, is_upstream: bool) -> str:
     if found.problem is not None:
         return f"; it can only be a carrier, for {found.problem}: pushes leave changes there for whoever reaches the authority"
+    if not places.holds_data(settings):
+        begins = "; the first push begins its history" if found.contents == _EMPTY and is_upstream else ""
+        return f"{begins}; it keeps names, lineage and registry, no data"
     if settings.is_carrier:
         return "; a carrier: pushes leave changes there for whoever reaches the authority"
     return "; the first push begins its history" if found.contents == _EMPTY and is_upstream else ""
@@ -151,10 +167,11 @@ def _carries(found: _Found, settings: RemoteSettings, *, is_upstream: bool) -> s
 
 def _try_out(workspace: Workspace, name: str, settings: RemoteSettings) -> _Found:
     """Returns what there is at a place; refuses one that cannot hold, or is not for, a store."""
-    backend = places.open_backend(settings, workspace.environment, workspace.root, retries=False)
+    cache = workspace.repository.path / "cache"
+    backend = places.open_backend(settings, workspace.environment, workspace.root, retries=False, cache=cache)
     if isinstance(backend, LocalBackend):
         _check_folder(workspace, backend.root)
-    remote = Remote(name, backend, workspace.repository.path / "cache")
+    remote = Remote(name, backend, cache)
     try:
         if remote.record() is None:
             keys = (key.split("/")[0] for key, _ in backend.keys(""))
@@ -176,8 +193,13 @@ def _check_folder(workspace: Workspace, store: Path) -> None:
 
 
 def _found(workspace: Workspace, remote: Remote, backend: Backend) -> _Found:
+    from mlvc.backend.git_host import GitHostBackend
+
     contents = _contents(workspace, remote)
     try:
+        if isinstance(backend, GitHostBackend):  # whose condition is a part of Git's protocol
+            backend.check_writable()
+            return _Found(contents, None)
         return _Found(contents, _probe(backend))
     except RemoteError as error:
         if remote.record() is None:
@@ -253,12 +275,15 @@ def remote_at(workspace: Workspace, name: str, settings: RemoteSettings) -> Remo
     """Opens a remote; UsageError when opening it would use credentials and this user never trusted it."""
     if places.needs_trust(settings.url):
         trust.require(workspace.environment, name, settings)
+    cache = workspace.repository.path / "cache"
     return Remote(
         name,
-        places.open_backend(settings, workspace.environment, workspace.root),
-        workspace.repository.path / "cache",
+        places.open_backend(settings, workspace.environment, workspace.root, cache=cache),
+        cache,
         is_upstream=name == workspace.settings.upstream,
         takes_conditions=not settings.is_carrier,
+        holds_data=places.holds_data(settings),
+        wants_caches=places.scheme_of(settings.url) != places.GIT or places.holds_data(settings),
         journal_here=workspace.repository.journal,
         pace=_pace(workspace.environment),
     )

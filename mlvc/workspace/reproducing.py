@@ -14,11 +14,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from mlvc import git_program
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.fold.questions import View
 from mlvc.format import names
 from mlvc.format.ids import RunId, VersionId
-from mlvc.git import command as git
 from mlvc.git import patch
 from mlvc.git.checkout import Checkout, discover
 from mlvc.runs import surroundings
@@ -166,7 +166,7 @@ def _commit(checkout: Checkout, first: RecordedRun) -> str:
         raise UsageError(f"run {first.label} was made before the first commit, or outside of Git", hint="'mlvc show --patch' shows its code")
     if git_state.get("patch_problem"):
         raise UsageError(f"the changes that run {first.label} began with were not recorded: {git_state['patch_problem']}")
-    if git.git(["cat-file", "-e", f"{commit}^{{commit}}"], cwd=checkout.root, check=False) is None:
+    if git_program.git(["cat-file", "-e", f"{commit}^{{commit}}"], cwd=checkout.root, check=False) is None:
         raise NotFoundError(
             f"the commit {commit[:12]} of run {first.label} is not in this clone",
             hint=f"'git fetch {git_state.get('remote') or 'origin'} {commit}' may bring it; 'git fetch --unshallow' where the clone is shallow",
@@ -185,14 +185,14 @@ def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
 def _worktree(checkout: Checkout, commit: str, folder: Path | None) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(prefix="mlvc-reproduce-")) / checkout.root.name if folder is None else folder.absolute()
     arguments = ["worktree", "add", "--quiet", "--detach", str(place), commit]
-    git.git(arguments, cwd=checkout.root, elsewhere=True, variables={"MLVC_SKIP": "1"}, timeout_s=None)
+    git_program.git(arguments, cwd=checkout.root, elsewhere=True, variables={"MLVC_SKIP": "1"}, timeout_s=None)
     yield place
 
 
 def _remove(checkout: Checkout, place: Path) -> None:
     import shutil
 
-    git.git(["worktree", "remove", "--force", str(place)], cwd=checkout.root, elsewhere=True, check=False, timeout_s=None)
+    git_program.git(["worktree", "remove", "--force", str(place)], cwd=checkout.root, elsewhere=True, check=False, timeout_s=None)
     shutil.rmtree(place.parent, ignore_errors=True)
 
 

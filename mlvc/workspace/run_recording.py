@@ -21,7 +21,7 @@ from mlvc.format.ids import FactId, FileDigest, RunId, VersionId, short
 from mlvc.format.operations import Edge, Operation, RunHead
 from mlvc.git import patch
 from mlvc.git.checkout import CodeState
-from mlvc.git.command import GitError
+from mlvc.git_program import GitError
 from mlvc.repository.commit import Commit
 from mlvc.runs import events, labels, live_run, made_up_names, metrics, surroundings
 from mlvc.runs.events import Recorded

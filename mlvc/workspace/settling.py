@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlvc import atomic_file
+from mlvc import atomic_file, git_program
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
-from mlvc.git import command
 from mlvc.working_tree import lock_file, lock_merge
 from mlvc.working_tree.lock_file import Pin, Pins
 from mlvc.working_tree.lock_merge import Merged, PinConflict
@@ -65,7 +64,7 @@ def _write(workspace: Workspace, merged: Merged) -> None:
         text = lock_merge.render(merged, lambda pin: describe(workspace, view, pin))
     atomic_file.replace(workspace.root / lock_file.FILE_NAME, text.encode())
     if not merged.conflicts and workspace.checkout is not None:
-        command.git(["add", "--", lock_file.FILE_NAME], cwd=workspace.root)
+        git_program.git(["add", "--", lock_file.FILE_NAME], cwd=workspace.root)
 
 
 def merge_files(base: Path, ours: Path, theirs: Path, *, names: tuple[str, str], size: int, workspace: Workspace | None) -> int:

@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlvc import git_program
 from mlvc.errors import Error, InvalidNameError
 from mlvc.format import signature
-from mlvc.git import command as git
 
 KEY_VARIABLE = "MLVC_SIGNING_KEY"
 _USUAL = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk")
@@ -40,7 +40,7 @@ class UsersKeys:
         if self._files is None:
             self._files = {}
             named = self._environment.get(KEY_VARIABLE)
-            for given in (named, git.line(["config", "--get", "user.signingKey"], cwd=self._root)):
+            for given in (named, git_program.line(["config", "--get", "user.signingKey"], cwd=self._root)):
                 if given:
                     self._take(given.removeprefix("key::"))
             for line in self._of_agent():

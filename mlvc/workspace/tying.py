@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mlvc import git_program
 from mlvc.errors import NotFoundError
 from mlvc.format.ids import RunId, short
-from mlvc.git import command, commits
+from mlvc.git import commits
 from mlvc.runs import live_run
 from mlvc.runs.live_run import LiveRun
 from mlvc.workspace import following, resolving, run_questions
@@ -31,7 +32,7 @@ def open_runs(workspace: Workspace) -> Iterator[tuple[LiveRun, dict[str, Any]]]:
             continue
         facts = {**beginning.facts, **one.recorded(beginning.started_s).facts}
         if branch is None:
-            branch = command.line(["symbolic-ref", "--quiet", "--short", "HEAD"], cwd=workspace.root) or ""
+            branch = git_program.line(["symbolic-ref", "--quiet", "--short", "HEAD"], cwd=workspace.root) or ""
         if ((facts.get("git") or {}).get("branch") or "") == branch:
             yield one, {**facts, "label": beginning.label}
 
@@ -87,5 +88,5 @@ def add_trailers(workspace: Workspace, message: Path) -> int:
     found = trailers(workspace)
     if found:
         options = [part for trailer in found for part in ("--trailer", trailer)]
-        command.git(["interpret-trailers", "--in-place", "--if-exists", "addIfDifferent", *options, str(message.absolute())], cwd=workspace.root)
+        git_program.git(["interpret-trailers", "--in-place", "--if-exists", "addIfDifferent", *options, str(message.absolute())], cwd=workspace.root)
     return len(found)

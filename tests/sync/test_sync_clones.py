@@ -212,11 +212,11 @@ def test_a_clone_is_named_after_its_source(tmp_path, origin, monkeypatch):
 
 
 def test_a_clone_made_inside_of_a_git_checkout_is_found_again(tmp_path, origin, remote):
-    from mlvc.git import command
+    from mlvc import git_program
 
     checkout = tmp_path / "code"
     checkout.mkdir()
-    command.git(["init", "-q"], cwd=checkout)
+    git_program.git(["init", "-q"], cwd=checkout)
     there = clone(remote, checkout / "inner")
     (there.root / "deep").mkdir()
     assert opened(there.root / "deep").root == there.root

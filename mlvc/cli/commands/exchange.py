@@ -73,14 +73,18 @@ def remote_command() -> None:
     """Add, list and remove the places to push to and pull from."""
 
 
-@remote_command.command("add", epilog="Examples: mlvc remote add origin /mnt/nas/digits   mlvc remote add origin s3://bucket/digits")
+@remote_command.command("add", epilog="Examples: mlvc remote add origin s3://bucket/digits   mlvc remote add hub git@github.com:me/digits.git")
 @click.argument("name")
 @click.argument("url")
 @bucket_options
 @click.option("--carrier", is_flag=True, help="Only to carry changes there and back, as a USB stick; never the authority.")
+@click.option("--data-in-git", "data", is_flag=True, help="Of a Git host: push data there too, not only names, lineage and registry.")
 @click.option("--join", is_flag=True, help="Join its history, if it has another one, without asking.")
 def remote_add(name: str, url: str, join: bool, **options: Any) -> None:
-    """Add a remote, a folder or a bucket; the first one is the upstream. Tries the place out, and says what is there.
+    """Add a remote: a folder, a bucket, a machine behind ssh, or a Git host. The first one is the upstream.
+
+    The place is tried out, and what is there is told. A Git host, as the one that has the code, keeps names, lineage and registry in
+    refs/mlvc/ beside the branches; data goes there only with --data-in-git.
 
     Credentials come from where the cloud's users keep them (AWS_ACCESS_KEY_ID and the like, ~/.aws, roles, service accounts), never
     from mlvc.toml.
