@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,6 +113,7 @@ class ObjectReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[[subprocess.Popen[bytes], int], ObjectReader] | None = None
         self._owner = 0
         self._lock = threading.Lock()
 
@@ -130,7 +132,7 @@ class ObjectReader:
                         return data
             except OSError:
                 pass  # it ended; what that means is the same
-            self._end()
+            self._ended()
             raise GitError(f"{self._folder} lacks the object {identifier}, or 'git cat-file' failed there")
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -146,15 +148,21 @@ class ObjectReader:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
+            self._end = weakref.finalize(self, _kill, self._process, self._owner)
         return self._process
 
-    def _end(self) -> None:
-        if self._process is not None and self._owner == os.getpid():
-            self._process.kill()
-            self._process.communicate()
-        self._process = None
+    def _ended(self) -> None:
+        if self._end is not None:
+            self._end()
+        self._process = self._end = None
 
     def close(self) -> None:
-        """Ends the program."""
+        """Ends the program, which otherwise ends with this object or process."""
         with self._lock:
-            self._end()
+            self._ended()
+
+
+def _kill(process: subprocess.Popen[bytes], owner: int) -> None:
+    if owner == os.getpid():
+        process.kill()
+        process.communicate()

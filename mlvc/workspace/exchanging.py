@@ -255,6 +255,7 @@ def clone(
     try:
         if store_record.read(store) is None:
             raise RemoteError(f"{settings.url} holds no mlvc store", hint="name a repository, or a place that was pushed to")
+        settings = places.as_found(settings, store)
     finally:
         store.close()
     dest = Path(os.path.abspath(dest if dest is not None else _default_name(settings.url)))

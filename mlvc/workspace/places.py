@@ -84,6 +84,13 @@ def holds_data(settings: RemoteSettings) -> bool:
     return scheme_of(settings.url) != GIT or is_true(settings.options.get(git_url.DATA_OPTION, ""))
 
 
+def as_found(settings: RemoteSettings, backend: Backend) -> RemoteSettings:
+    """Returns the settings of a place with what it shows of itself: a Git host that holds data goes on to get it."""
+    if holds_data(settings) or not any(backend.keys("packs/data/")):
+        return settings
+    return RemoteSettings(settings.url, {**settings.options, git_url.DATA_OPTION: "true"})
+
+
 def is_folder(url: str) -> bool:
     """Tells whether a URL names a folder of this machine."""
     return scheme_of(url) == "file"

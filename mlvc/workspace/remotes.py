@@ -113,6 +113,7 @@ def add_remote(workspace: Workspace, name: str, url: str, options: Mapping[str, 
         )
     settings = places.normal(_as_of_git(workspace, url), options)
     found = _try_out(workspace, name, settings)
+    settings = found.settings
     if found.problem is not None:
         settings = RemoteSettings(settings.url, {**settings.options, "carrier": "true"})
     if places.needs_trust(settings.url):
@@ -148,10 +149,11 @@ def trust_remote(workspace: Workspace, name: str | None) -> RemoteSettings:
 
 
 class _Found(Struct, frozen=True):
-    """What a place holds, in words, and why it can only be a carrier, or None."""
+    """What a place holds, in words, why it can only be a carrier, or None, and the settings that it asks for."""
 
     contents: str
     problem: str | None
+    settings: RemoteSettings
 
 
 def _carries(found: _Found, settings: RemoteSettings, *, is_upstream: bool) -> str:
@@ -180,7 +182,7 @@ def _try_out(workspace: Workspace, name: str, settings: RemoteSettings) -> _Foun
                 raise UsageError(
                     f"{backend.url} holds other things ('{foreign}') and no mlvc store", hint="name an empty or new folder, or a prefix of its own"
                 )
-        return _found(workspace, remote, backend)
+        return _found(workspace, remote, places.as_found(settings, backend))
     finally:
         remote.close()
 
@@ -192,19 +194,20 @@ def _check_folder(workspace: Workspace, store: Path) -> None:
         raise UsageError(f"{store} is a file, expected a folder")
 
 
-def _found(workspace: Workspace, remote: Remote, backend: Backend) -> _Found:
+def _found(workspace: Workspace, remote: Remote, settings: RemoteSettings) -> _Found:
     from mlvc.backend.git_host import GitHostBackend
 
+    backend = remote.backend
     contents = _contents(workspace, remote)
     try:
         if isinstance(backend, GitHostBackend):  # whose condition is a part of Git's protocol
             backend.check_writable()
-            return _Found(contents, None)
-        return _Found(contents, _probe(backend))
+            return _Found(contents, None, settings)
+        return _Found(contents, _probe(backend), settings)
     except RemoteError as error:
         if remote.record() is None:
             raise
-        return _Found(f"{contents}; it can be pulled from, not pushed to: {error.message}", None)
+        return _Found(f"{contents}; it can be pulled from, not pushed to: {error.message}", None, settings)
 
 
 def _probe(backend: Backend) -> str | None:

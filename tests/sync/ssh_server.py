@@ -38,18 +38,18 @@ def is_missing() -> bool:
 class SshServer:
     """A server under way; `variables` make ssh reach it, and only it, with its key."""
 
-    def __init__(self, folder: Path) -> None:
-        self.address = own_address()
+    def __init__(self, folder: Path, port: int = PORT) -> None:
+        self.address, self.port = own_address(), port
         for name in ("host_key", "user_key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-        (folder / "known_hosts").write_text(f"[{self.address}]:{PORT} {(folder / 'host_key.pub').read_text()}")
-        (folder / "sshd_config").write_text(SETTINGS.format(address=self.address, port=PORT, folder=folder))
+        (folder / "known_hosts").write_text(f"[{self.address}]:{port} {(folder / 'host_key.pub').read_text()}")
+        (folder / "sshd_config").write_text(SETTINGS.format(address=self.address, port=port, folder=folder))
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # sshd wants it when it runs as root
         command = [str(program()), "-D", "-e", "-f", str(folder / "sshd_config")]
         self._log = (folder / "log").open("wb")
         self._child = subprocess.Popen(command, stdout=self._log, stderr=self._log)
-        await_port(self.address, PORT, self._child)
+        await_port(self.address, port, self._child)
         options = ["-F", "none", "-i", str(folder / "user_key"), "-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "BatchMode=yes"]
         self.variables = {
             "MLVC_SSH_COMMAND": shlex.join(["ssh", *options]),
@@ -57,7 +57,7 @@ class SshServer:
         }
 
     def url(self, path: Path) -> str:
-        return f"ssh://{getpass.getuser()}@{self.address}:{PORT}{path}"
+        return f"ssh://{getpass.getuser()}@{self.address}:{self.port}{path}"
 
     def stop(self) -> None:
         self._child.kill()
