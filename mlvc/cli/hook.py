@@ -15,10 +15,11 @@ from mlvc.errors import Error
 from mlvc.working_tree import placed_pins
 
 if TYPE_CHECKING:
-    from mlvc.workspace.pushing_pins import RefUpdate
+    from mlvc.git.commits import RefUpdate
     from mlvc.workspace.workspace import Workspace
 
 SKIP_VARIABLE = "MLVC_SKIP"
+_TRAILERS_VARIABLE = "MLVC_TRAILERS"
 _LOCK = "mlvc.lock"
 _SHOWN = 5
 DONE, REFUSED = 0, 1
@@ -38,9 +39,13 @@ def run(arguments: Sequence[str]) -> int:
     if name not in _HOOKS:
         _say(f"there is no hook '{name}': expected one of {', '.join((*_HOOKS, 'merge-lock'))}")
         return 2
-    if _is_skipped(name) or (name in _FOLLOWING and _has_nothing_to_do(name)):
+    if _is_skipped(name) or (name in _FOLLOWING and _has_nothing_to_do(name)) or (name == "prepare-commit-msg" and not _may_want_trailers()):
         return DONE
     try:
+        if name == "pre-push":
+            given = _commits_that_pin(given)
+            if not given:
+                return DONE
         workspace = _workspace()
         if workspace is None:
             return DONE
@@ -116,6 +121,21 @@ def _may_have_runs(private: Path) -> bool:
         return any(not name.startswith(".") for name in os.listdir(store / "runs"))
     except OSError:
         return False
+
+
+def _may_want_trailers() -> bool:
+    try:
+        return bool(os.environ.get(_TRAILERS_VARIABLE)) or b"trailers" in Path("mlvc.toml").read_bytes()
+    except OSError:
+        return False
+
+
+def _commits_that_pin(given: list[str]) -> list[str]:
+    """Returns the commits that a push sends and that change what is pinned."""
+    from mlvc.git import commits
+
+    remote = given[0] if given else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
+    return commits.sent(Path.cwd(), remote, _updates(os.environ), _LOCK)
 
 
 # -- following ----------------------------------------------------------------------------------------------------------
@@ -204,8 +224,8 @@ def _pre_commit(workspace: Workspace, _: list[str]) -> int:
 def _prepare_commit_msg(workspace: Workspace, given: list[str]) -> int:
     from mlvc.workspace import tying
 
-    source = given[1] if len(given) > 1 else ""
-    asked = workspace.settings.hooks.trailers or os.environ.get("MLVC_TRAILERS", "") not in ("", "0")
+    source = given[1] if len(given) > 1 else os.environ.get("PRE_COMMIT_COMMIT_MSG_SOURCE", "")
+    asked = workspace.settings.hooks.trailers or os.environ.get(_TRAILERS_VARIABLE, "") not in ("", "0")
     if given and asked and source not in ("merge", "squash"):
         tying.add_trailers(workspace, Path(given[0]))
     return DONE
@@ -214,7 +234,7 @@ def _prepare_commit_msg(workspace: Workspace, given: list[str]) -> int:
 # -- before a push ------------------------------------------------------------------------------------------------------
 
 
-def _pre_push(workspace: Workspace, given: list[str]) -> int:
+def _pre_push(workspace: Workspace, commits: list[str]) -> int:
     from mlvc.errors import NotFoundError
     from mlvc.workspace import pushing_pins
     from mlvc.workspace.configuration import IGNORE, REFUSE
@@ -222,8 +242,7 @@ def _pre_push(workspace: Workspace, given: list[str]) -> int:
     policy = workspace.settings.hooks.push
     if policy == IGNORE:
         return DONE
-    remote = given[0] if given else os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
-    pins = pushing_pins.pinned_by(workspace, remote, _updates(os.environ))
+    pins = pushing_pins.pinned_by(workspace, commits)
     if not pins:
         return DONE
     skip = "MLVC_SKIP=1 git push"
@@ -250,13 +269,15 @@ def _pre_push(workspace: Workspace, given: list[str]) -> int:
 
 
 def _updates(environment: Mapping[str, str]) -> list[RefUpdate]:
-    from mlvc.workspace import pushing_pins
+    from mlvc.git.commits import RefUpdate
 
     if "PRE_COMMIT_TO_REF" in environment:  # the pre-commit framework reads Git's words itself
-        return [pushing_pins.RefUpdate(environment["PRE_COMMIT_TO_REF"], environment.get("PRE_COMMIT_FROM_REF", "0"))]
+        return [RefUpdate(environment["PRE_COMMIT_TO_REF"], environment.get("PRE_COMMIT_FROM_REF", "0"))]
+    if "PRE_COMMIT_LOCAL_BRANCH" in environment:  # a branch that is pushed with its first commit
+        return [RefUpdate(environment["PRE_COMMIT_LOCAL_BRANCH"], "0")]
     lines = [] if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().splitlines()
     fields = [line.split() for line in lines]
-    return [pushing_pins.RefUpdate(one[1], one[3]) for one in fields if len(one) == 4]
+    return [RefUpdate(one[1], one[3]) for one in fields if len(one) == 4]
 
 
 # -- merging ------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -78,3 +78,28 @@ def parents(root: Path, commit: str) -> tuple[str, ...]:
     """Returns the hashes of a commit's parents."""
     out = git_program.line(["rev-list", "--parents", "--max-count=1", commit], cwd=root) or commit
     return tuple(out.split()[1:])
+
+
+class RefUpdate(Struct, frozen=True):
+    """One line of what Git tells `pre-push`: full hashes, all zeros for none."""
+
+    local: str
+    remote: str
+
+
+def sent(root: Path, remote: str, updates: Iterable[RefUpdate], path: str) -> list[str]:
+    """Returns the commits that a push sends and that change a file: those that the Git remote has not, as far as is known here.
+
+    Args:
+        root: of the working tree.
+        remote: Git's name of its remote, or a URL.
+        updates: what is pushed.
+        path: of the file, from the root.
+    """
+    pushed = [update for update in updates if update.local.strip("0")]
+    if not pushed:
+        return []
+    known = [update.remote for update in pushed if update.remote.strip("0")]
+    there = [old for old in known if git_program.git(["cat-file", "-e", f"{old}^{{commit}}"], cwd=root, check=False) is not None]
+    listing = ["rev-list", "--full-history", *(update.local for update in pushed), "--not", *there, f"--remotes={remote}", "--", path]
+    return (git_program.git(listing, cwd=root) or b"").decode().split()

@@ -6,23 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from mlvc import git_program
 from mlvc.fold.questions import View
 from mlvc.format.ids import VersionId, fact_transaction, short
 from mlvc.sync import sending
 from mlvc.sync.pushing import Pushed
 from mlvc.sync.remote import Remote
-from mlvc.working_tree import lock_file
 from mlvc.working_tree.lock_file import Pin
 from mlvc.workspace import comparing, contents, exchanging, following, resolving
 from mlvc.workspace.workspace import Workspace
-
-
-class RefUpdate(Struct, frozen=True):
-    """One line of what Git tells `pre-push`: full hashes, all zeros for none."""
-
-    local: str
-    remote: str
 
 
 class PinsPushed(Struct, frozen=True):
@@ -37,22 +28,10 @@ class PinsPushed(Struct, frozen=True):
     lacking: tuple[str, ...]
 
 
-def pinned_by(workspace: Workspace, remote: str, updates: Iterable[RefUpdate]) -> list[Pin]:
-    """Returns what the commits pin that a push sends: those that the Git remote has not, as far as is known here.
-
-    Args:
-        workspace: where.
-        remote: Git's name of its remote, or a URL.
-        updates: what is pushed.
-    """
-    sent = [update for update in updates if update.local.strip("0")]
-    if not sent or workspace.checkout is None:
-        return []
-    known = [update.remote for update in sent if update.remote.strip("0")]
-    there = [old for old in known if git_program.git(["cat-file", "-e", f"{old}^{{commit}}"], cwd=workspace.root, check=False) is not None]
-    listing = ["rev-list", "--full-history", *(update.local for update in sent), "--not", *there, f"--remotes={remote}", "--", lock_file.FILE_NAME]
+def pinned_by(workspace: Workspace, commits: Iterable[str]) -> list[Pin]:
+    """Returns what commits pin."""
     found: dict[VersionId, Pin] = {}
-    for commit in (git_program.git(listing, cwd=workspace.root) or b"").decode().split():
+    for commit in commits:
         found.update((pin.version, pin) for pin in following.pins_at(workspace, commit).values())
     return list(found.values())
 

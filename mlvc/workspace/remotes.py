@@ -50,18 +50,21 @@ class RemoteLine(Struct, frozen=True):
     url: str
     is_upstream: bool
     is_carrier: bool
+    holds_data: bool
 
     @property
     def roles(self) -> list[str]:
         """What it is to this workspace, in words."""
-        return [word for word, is_so in (("upstream", self.is_upstream), ("carrier", self.is_carrier)) if is_so]
+        found = (("upstream", self.is_upstream), ("carrier", self.is_carrier), ("names only", not self.holds_data))
+        return [word for word, is_so in found if is_so]
 
 
 def remotes(workspace: Workspace) -> list[RemoteLine]:
     """Returns the remotes in the order of `mlvc.toml`."""
     settings = workspace.settings
     return [
-        RemoteLine(name, remote.url, name == settings.upstream, remote.is_carrier) for name, remote in settings.remotes.items()
+        RemoteLine(name, remote.url, name == settings.upstream, remote.is_carrier, places.holds_data(remote))
+        for name, remote in settings.remotes.items()
     ]
 
 

@@ -49,8 +49,8 @@ def test_urls_have_one_spelling(url, normal):
         ("s3://key:secret@bucket/x", UsageError),
         ("az://key@container/x", UsageError),
         ("s3://bucket/../other", UsageError),
-        ("http://host/x", UnsupportedError),
-        ("git+ssh://host/x", UnsupportedError),
+        ("ftp://host/x", UnsupportedError),
+        ("hg+ssh://host/x", UnsupportedError),
         ("ext::sh -c id", UnsupportedError),
     ],
 )

@@ -38,7 +38,7 @@ def workspace_with_history(tmp_path):
         ("", "/x", InvalidNameError, "name"),
         ("origin", "s3://key:secret@bucket/x", UsageError, "password"),
         ("origin", "ssh://user:secret@host/x", UsageError, "password"),
-        ("origin", "http://host/x", UnsupportedError, "http"),
+        ("origin", "ftp://host/x", UnsupportedError, "ftp"),
         ("origin", "s3://bucket/x?versionId=1", UsageError, "more than a bucket"),
         ("origin", "s3:///x", UsageError, "no bucket"),
         ("origin", "gopher://x", UnsupportedError, "gopher"),

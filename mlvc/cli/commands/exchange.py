@@ -171,7 +171,7 @@ def remote_ls() -> None:
 
     found = exchanging.remotes(context.workspace())
     rows = [(r.name, r.url, ", ".join(r.roles)) for r in found]
-    data = [{"name": r.name, "url": r.url, "is_upstream": r.is_upstream, "is_carrier": r.is_carrier} for r in found]
+    data = [{"name": r.name, "url": r.url, "is_upstream": r.is_upstream, "is_carrier": r.is_carrier, "holds_data": r.holds_data} for r in found]
     output.result(data, output.table(rows, ("NAME", "URL", "")))
 
 

@@ -192,6 +192,7 @@ def show_command(what: str, patch: bool, console: bool, tensors: bool) -> None:
     git = run.facts.get("git") or {}
     lines = [f"run {run.name or run.label}  ({run.job_type or 'no job type'})  {run.state}"]
     lines += [f"  {name:<9} {value}" for name, value in _run_facts(run, git)]
+    lines += [f"  {'left out':<9} {path or 'files'}: {why}, so not in --patch" for path, why in git.get("left_out", [])]
     lines += [f"  {'input':<9} {item['name']}" for item in used]
     lines += [f"  {'output':<9} {item['name']}" for item in made]
     lines += [f"  config    {name} = {value!r}" for name, value in run.config.items()]
@@ -207,6 +208,8 @@ def _run_facts(run: Any, git: dict[str, Any]) -> list[tuple[str, str]]:
         ("created", output.when(run.created_ms) if run.created_ms else ""),
         ("runtime", f"{run.runtime_s:.1f} s" if run.runtime_s is not None else ""),
         ("commit", f"{commit[:12]} on {git.get('branch') or 'no branch'}{' with changes' if git.get('is_dirty') else ''}" if commit else ""),
+        ("committed", (run.facts.get("committed_as") or "")[:12]),
+        ("no patch", git.get("patch_problem") or ""),
         ("command", " ".join(run.facts.get("command") or [])),
         ("group", run.group or ""),
         ("tags", ", ".join(run.tags)),
