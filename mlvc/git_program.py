@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,9 @@ OF_ONE_CHECKOUT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR
 
 
 class GitError(Error):
-    """Git refused; the message is Git's own first line."""
+    """Git refused; the message has the line in which it says why."""
+
+    exit_code = 2
 
 
 def git(
@@ -99,6 +102,16 @@ def environment(*, elsewhere: bool = False, variables: Mapping[str, str] | None 
         else:
             found[name] = os.path.abspath(found[name])
     return found
+
+
+@contextmanager
+def outside_of_checkouts() -> Iterator[None]:
+    """Takes the variables that name a checkout out of this process for a block: in it, folders say which one is meant."""
+    before = {name: os.environ.pop(name) for name in OF_ONE_CHECKOUT if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def line(arguments: Sequence[str], *, cwd: Path) -> str | None:

@@ -30,7 +30,8 @@ def words(text: str) -> frozenset[str]:
 
 
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"cli", "web"}),
+    frozenset({"cli"}),
+    frozenset({"web"}),
     frozenset({"integration"}),
     frozenset({"api"}),
     frozenset({"workspace"}),
@@ -39,7 +40,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"objects", "journal"}),
     frozenset({"fold", "lineage"}),
     frozenset({"backend", "format"}),
-    frozenset({"atomic_file", "parallel", "progress", "pacing", "derived_database", "git_program"}),
+    frozenset({"atomic_file", "parallel", "progress", "pacing", "derived_database", "git_program", "wording"}),
     frozenset({"errors"}),
 )
 """From top to bottom. A part imports only parts of lower rows; `errors` is what even the lowest tools raise."""

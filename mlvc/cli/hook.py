@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlvc import wording
 from mlvc.errors import Error
 from mlvc.working_tree import placed_pins
 
@@ -179,6 +180,8 @@ def _follow(workspace: Workspace, before: str | None) -> None:
         _say(f"{done.written:,} file{'' if done.written == 1 else 's'} written{removed}, as mlvc.lock says")
     if done.kept:
         _say(f"{_some(done.kept)}: changed, and saved nowhere, so left as it is; 'mlvc add' saves it, 'mlvc checkout --force' throws it away")
+    if done.left:
+        _say(f"{_some(done.left)}: not pinned here, and holds changes that are saved nowhere, so left as it is")
     if done.absent:
         _say(f"{_some(done.absent)}: not here; 'mlvc fetch' and 'mlvc checkout' bring it")
     for path, why in done.failed.items():
@@ -187,7 +190,7 @@ def _follow(workspace: Workspace, before: str | None) -> None:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return ", ".join(name.replace("\n", "\\n") for name in names[:_SHOWN]) + more
 
 
 # -- before a commit ----------------------------------------------------------------------------------------------------
@@ -197,14 +200,17 @@ def _pre_commit(workspace: Workspace, _: list[str]) -> int:
     from mlvc.workspace import guarding
     from mlvc.workspace.configuration import IGNORE, REFUSE
 
+    if workspace.checkout is not None and not workspace.checkout.is_rebasing():
+        _follow(workspace, None)  # a merge that stopped, or made no commit, has moved pins, and called no hook
     refused = False
     big = guarding.big_files(workspace)
     if big:
         refused = True
-        named = [f"{file.path} ({file.size / 1e6:,.1f} MB)" for file in big]
+        where = os.environ.get("GIT_PREFIX", "")
+        named = [f"{file.path} ({wording.size(file.size)})" for file in big]
         _say(
             f"Git's history would keep {_some(named)} for ever",
-            f"hint: {guarding.advice(big)}",
+            f"hint: {guarding.advice(big, where)}",
             "hint: hooks.allow and hooks.max_file_size in mlvc.toml say what may pass; 'git commit --no-verify' passes this once",
         )
     policy = workspace.settings.hooks.changed_pins
@@ -212,7 +218,7 @@ def _pre_commit(workspace: Workspace, _: list[str]) -> int:
     stale = [one.pin.path for one in changed if one.is_stale]
     other = [one.pin.path for one in changed if not one.is_stale]
     if stale:
-        _say(f"{_some(stale)}: the pin in mlvc.lock is newer than the one that is staged", "hint: git add mlvc.lock")
+        _say(f"{_some(stale)}: the pin in mlvc.lock is newer than the one that is committed", f"hint: {_how_to_commit_the_lock()}")
     if other:
         _say(
             f"{_some(other)}: changed since it was pinned, and the commit would say otherwise",
@@ -221,13 +227,19 @@ def _pre_commit(workspace: Workspace, _: list[str]) -> int:
     return REFUSED if refused or (changed and policy == REFUSE) else DONE
 
 
+def _how_to_commit_the_lock() -> str:
+    """Returns what to type; a commit of some files only has an index of its own, with the lock file of HEAD."""
+    is_partial = os.path.basename(os.environ.get("GIT_INDEX_FILE", "")).startswith("next-index")
+    return f"name {_LOCK} too: git commit {_LOCK} ..." if is_partial else f"git add {_LOCK}"
+
+
 def _prepare_commit_msg(workspace: Workspace, given: list[str]) -> int:
     from mlvc.workspace import tying
 
     source = given[1] if len(given) > 1 else os.environ.get("PRE_COMMIT_COMMIT_MSG_SOURCE", "")
     asked = workspace.settings.hooks.trailers or os.environ.get(_TRAILERS_VARIABLE, "") not in ("", "0")
     if given and asked and source not in ("merge", "squash"):
-        tying.add_trailers(workspace, Path(given[0]))
+        tying.add_trailers(workspace, Path(given[0]), amended=given[2] if len(given) > 2 else None)
     return DONE
 
 

@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from mlvc.errors import UsageError
+from mlvc.wording import count, size, when
+
+__all__ = ["SCHEMA", "ask", "can_ask", "count", "note", "result", "size", "table", "when"]
 
 SCHEMA = 1
 """The version of the `--json` documents: {"mlvc": 1, "command": ..., "result": ...}."""
@@ -41,30 +44,6 @@ def ask(question: str) -> None:
     if not can_ask():
         raise UsageError(f"nobody is here to answer: {question}", hint="'--yes' agrees beforehand")
     click.confirm(question, abort=True, err=True)
-
-
-def size(size_bytes: int) -> str:
-    """Returns a size for people: decimal units, one digit after the point."""
-    if size_bytes < 1000:
-        return f"{size_bytes} B"
-    value = float(size_bytes)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 1000 or unit == "TB":
-            break
-    return f"{value:.1f} {unit}"
-
-
-def count(number: int, noun: str) -> str:
-    """Returns `1 file` or `3 files`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def when(milliseconds: int) -> str:
-    """Returns a local time, to the minute."""
-    from datetime import datetime
-
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def table(rows: Sequence[Sequence[str]], heading: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from mlvc import atomic_file, git_program
 
-_CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/@]*@")
+_CREDENTIALS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.\-]*://)[^/]*@")
 
 
 class CodeState(Struct, frozen=True):
@@ -47,7 +47,7 @@ class Checkout(Struct, frozen=True):
     def code_state(self) -> CodeState:
         """Returns which code the checkout holds now."""
         said = git_program.git(["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"], cwd=self.root, check=False) or b""
-        lines = [line.decode(errors="surrogateescape") for line in said.split(b"\0")]
+        lines = [line.decode(errors="backslashreplace") for line in said.split(b"\0")]
         head = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
         commit, branch = head.get("branch.oid"), head.get("branch.head")
         remote = git_program.line(["config", "--get", "remote.origin.url"], cwd=self.root)
@@ -65,13 +65,27 @@ class Checkout(Struct, frozen=True):
         return {os.fsdecode(item).partition("\n")[2] for item in out.split(b"\0") if item}
 
     def is_rebasing(self) -> bool:
-        """Tells whether a rebase or `git am` is under way here: Git moves HEAD step by step, and ends with a hook of its own."""
-        return any((self.git_dir / name).exists() for name in ("rebase-merge", "rebase-apply"))
+        """Tells whether steps of a rebase or `git am` are to come here: Git moves HEAD at each, and ends with a hook of its own.
+
+        A rebase that only moves the branch has no step, and no such hook either.
+        """
+        if (self.git_dir / "rebase-apply").exists():
+            return True
+        try:
+            steps = (self.git_dir / "rebase-merge" / "git-rebase-todo").read_bytes().splitlines()
+        except OSError:
+            return (self.git_dir / "rebase-merge").exists()
+        return any(step.strip() and not step.startswith(b"#") and step.strip() != b"noop" for step in steps)
 
     def tracks(self, path: Path) -> bool:
         """Tells whether Git tracks a file, or something in a folder."""
         out = git_program.git(["--literal-pathspecs", "ls-files", "--", str(path)], cwd=self.root, check=False)
         return bool(out)
+
+    def hides(self, path: Path) -> bool:
+        """Tells whether Git tracks a file that a sparse checkout leaves out."""
+        out = git_program.git(["--literal-pathspecs", "ls-files", "-t", "--", str(path)], cwd=self.root, check=False)
+        return (out or b"").startswith(b"S ")
 
     def ignores(self, path: Path) -> bool:
         """Tells whether Git's ignore rules cover a path already."""
@@ -89,7 +103,7 @@ class Checkout(Struct, frozen=True):
 
 
 def _ignore_pattern(name: str) -> str:
-    escaped = re.sub(r"([\\*?\[])", r"\\\1", name)
+    escaped = re.sub(r"[\n\r]", "?", re.sub(r"([\\*?\[])", r"\\\1", name))  # a pattern is a line
     trailing = len(escaped) - len(escaped.rstrip(" "))
     return "/" + escaped.rstrip(" ") + "\\ " * trailing
 

@@ -26,6 +26,7 @@ _MERGE = (
 )
 
 INSTALLED, OTHER, ABSENT, OLD = "installed", "not mlvc's", "not installed", "of another version of mlvc"
+UNUSABLE = "not executable, so Git passes it over"
 
 
 class Place(Struct, frozen=True):
@@ -43,7 +44,7 @@ class Place(Struct, frozen=True):
 
 
 class HookState(Struct, frozen=True):
-    """One hook: `state` is one of `INSTALLED`, `OLD`, `OTHER`, `ABSENT`; whether an older hook is chained."""
+    """One hook: `state` is one of `INSTALLED`, `UNUSABLE`, `OLD`, `OTHER`, `ABSENT`; whether an older hook is chained."""
 
     name: str
     state: str
@@ -57,16 +58,12 @@ def scripts() -> Path:
 
 
 def place(cwd: Path) -> Place:
-    """Returns where Git runs hooks from, for a folder of a working tree or a bare repository. GitError outside of both.
-
-    A relative `core.hooksPath` means the working tree's top: that is where Git runs hooks.
-    """
+    """Returns where Git runs hooks from, for a folder of a working tree or a bare repository. GitError outside of both."""
     found = os.fsdecode(git_program.git(["rev-parse", "--git-path", "hooks"], cwd=cwd) or b"").removesuffix("\n")
     top = git_program.git(["rev-parse", "--show-toplevel"], cwd=cwd, check=False)
     root = Path(os.fsdecode(top).removesuffix("\n")) if top else cwd
     configured = git_program.line(["config", "--show-scope", "--get", "core.hooksPath"], cwd=cwd)
-    base = root if configured else cwd
-    folder = Path(os.path.abspath(base / os.path.expanduser(found)))
+    folder = Path(os.path.abspath(cwd / os.path.expanduser(found)))
     scope = configured.split()[0] if configured else "local"
     return Place(folder, scope in ("global", "system"), _manager(root, folder))
 
@@ -86,7 +83,7 @@ def _manager(root: Path, folder: Path) -> str | None:
 
 def state(folder: Path) -> list[HookState]:
     """Returns what stands for each hook in a folder."""
-    return [HookState(name, _state(folder / name, name), (folder / f"{name}{_BEFORE}").exists()) for name in NAMES]
+    return [HookState(name, _state(folder / name, name), os.path.lexists(folder / f"{name}{_BEFORE}")) for name in NAMES]
 
 
 def _state(path: Path, name: str) -> str:
@@ -94,7 +91,7 @@ def _state(path: Path, name: str) -> str:
     if data is None:
         return ABSENT
     if data == (scripts() / name).read_bytes():
-        return INSTALLED if os.access(path, os.X_OK) else OTHER
+        return INSTALLED if os.access(path, os.X_OK) else UNUSABLE
     return OLD if _is_ours(data) else OTHER
 
 
@@ -106,6 +103,8 @@ def _read(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:
+        return b"" if path.is_symlink() else None  # a link to what is not there just now is somebody's hook
+    except NotADirectoryError:
         return None
     except OSError as error:
         raise local_file_error(error, f"read {path}") from error
@@ -143,7 +142,7 @@ def uninstall(folder: Path) -> list[str]:
             atomic_file.remove(folder / name)
             removed.append(name)
             before = folder / f"{name}{_BEFORE}"
-            if before.exists():
+            if os.path.lexists(before):
                 os.rename(before, folder / name)
     return removed
 
@@ -165,8 +164,8 @@ def install_driver(cwd: Path, program: str) -> None:
 
 def uninstall_driver(cwd: Path) -> None:
     """Takes away what `install_driver` said."""
-    for section in (f"merge.{DRIVER}", "mlvc"):
-        git_program.git(["config", "--local", "--remove-section", section], cwd=cwd, check=False)
+    git_program.git(["config", "--local", "--remove-section", f"merge.{DRIVER}"], cwd=cwd, check=False)
+    git_program.git(["config", "--local", "--unset-all", _PROGRAM], cwd=cwd, check=False)
     path = _attributes(cwd)
     lines = _lines(path)
     if any(line in lines for line in _ATTRIBUTES):

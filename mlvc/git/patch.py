@@ -28,8 +28,8 @@ MAX_UNTRACKED_FILES = 1_000
 _MAX_NAMES = 100_000
 
 _SECRET_NAMES = tuple(
-    "*.jks *.kdbx *.key *.keystore *.p12 *.pem *.pfx *.secret *.token .env .env.* .envrc .git-credentials .htpasswd .netrc .npmrc .pgpass .pypirc "
-    "_netrc credentials credentials.* id_dsa id_ecdsa id_ed25519 id_rsa kaggle.json secrets.* service-account*.json service_account*.json".split()
+    "*.env *.jks *.kdbx *.key *.keystore *.p12 *.pem *.pfx *.secret *.token .env .env.* .envrc .git-credentials .htpasswd .netrc .npmrc .pgpass .pypirc "
+    "_netrc credentials credentials.* id_dsa id_ecdsa id_ed25519 id_rsa kaggle.json secrets.* token.json tokens.json service-account*.json service_account*.json".split()
 )
 """Names of files that usually hold credentials, in lower case."""
 
@@ -37,6 +37,9 @@ _EXAMPLES = (".example", ".sample", ".template", ".dist")
 _SECRET_FOLDERS = frozenset((".aws", ".azure", ".gnupg", ".kube", ".ssh", "secrets"))
 _NO_CODE = frozenset("artifacts wandb mlruns lightning_logs __pycache__ .ipynb_checkpoints node_modules .venv venv".split())
 """Folders that programs fill; untracked files in them are no changes of code."""
+
+_OF_VENV = "pyvenv.cfg"
+"""What a virtual environment of any name holds at its top (PEP 405)."""
 
 _SECRET_CONTENT = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{22,}"
@@ -89,7 +92,7 @@ def uncommitted(checkout: Checkout, state: CodeState, *, always: frozenset[str] 
         del added[MAX_UNTRACKED_FILES:]
     if not kept and not added:
         return Patch(b"", tuple(left_out))
-    return _without_unfit(_diff(checkout, base(checkout, state), kept, added), left_out, always)
+    return _without_unfit(checkout, base(checkout, state), _diff(checkout, base(checkout, state), kept, added), left_out, always)
 
 
 def base(checkout: Checkout, state: CodeState) -> str:
@@ -108,7 +111,9 @@ def _untracked(checkout: Checkout, left_out: list[LeftOut]) -> list[str]:
     """Returns the files that Git neither tracks nor ignores, those near the top first."""
     found = _names(checkout, ["ls-files", "-z", "--others", "--exclude-standard"])
     left_out += [LeftOut(name.rstrip("/"), NESTED) for name in found if name.endswith("/")]
-    files = sorted((name.count("/"), name) for name in found if not name.endswith("/") and _NO_CODE.isdisjoint(name.split("/")[:-1]))
+    installed = tuple(name.removesuffix(_OF_VENV) for name in found if name.endswith(f"/{_OF_VENV}"))
+    code = (name for name in found if not name.endswith("/") and not name.startswith(installed) and _NO_CODE.isdisjoint(name.split("/")[:-1]))
+    files = sorted((name.count("/"), name) for name in code)
     if len(files) > _MAX_NAMES:
         left_out.append(LeftOut("", f"{len(files) - _MAX_NAMES:,} untracked files: {MANY}"))
     return [name for _, name in files[:_MAX_NAMES]]
@@ -146,7 +151,7 @@ def _diff(checkout: Checkout, since: str, changed: list[str], added: list[str]) 
         index = Path(folder, "index")
         original = Path(git_program.environment().get("GIT_INDEX_FILE") or checkout.git_dir / "index")
         if original.exists():
-            shutil.copyfile(original, index)
+            shutil.copy2(original, index)  # with its time, by which Git tells files that were written in the same moment
         variables = {"GIT_INDEX_FILE": str(index)}
         if added:
             names = "\0".join(added).encode(errors="surrogateescape")
@@ -178,13 +183,13 @@ def _in_parts(names: Iterable[str]) -> Iterable[list[str]]:
 _FILE = re.compile(rb"^diff --git ", re.MULTILINE)
 
 
-def _without_unfit(data: bytes, left_out: list[LeftOut], always: frozenset[str]) -> Patch:
+def _without_unfit(checkout: Checkout, since: str, data: bytes, left_out: list[LeftOut], always: frozenset[str]) -> Patch:
     """Returns a patch without the files whose content looks secret, and without the largest ones where it is too large."""
     starts = [*(match.start() for match in _FILE.finditer(data)), len(data)]
     parts = [data[start:end] for start, end in pairwise(starts)]
     fit = []
     for part in parts:
-        if _SECRET_CONTENT.search(part):
+        if _SECRET_CONTENT.search(part) or (_IS_BINARY in part and _has_secret_content(checkout, since, _path_of(part))):
             left_out.append(LeftOut(_path_of(part), SECRET))
         elif len(part) > 2 * MAX_FILE_BYTES and _path_of(part) not in always:
             left_out.append(LeftOut(_path_of(part), LARGE))
@@ -197,16 +202,45 @@ def _without_unfit(data: bytes, left_out: list[LeftOut], always: frozenset[str])
     return Patch(b"".join(fit), tuple(left_out))
 
 
+_IS_BINARY = b"\nGIT binary patch\n"
+
+
+def _has_secret_content(checkout: Checkout, since: str, path: str) -> bool:
+    """Tells whether a file, or what it was, looks secret: a patch of it shows neither as it is."""
+    try:
+        now = (checkout.root / path).read_bytes()
+    except OSError:
+        now = b""
+    before = git_program.git(["cat-file", "blob", f"{since}:{path}"], cwd=checkout.root, check=False) or b""
+    return _SECRET_CONTENT.search(now) is not None or _SECRET_CONTENT.search(before) is not None
+
+
 def _path_of(part: bytes) -> str:
-    """Returns the path in the first line of a file's part, `diff --git a/PATH b/PATH`; quoted as Git quotes it."""
+    """Returns the path in the first line of a file's part, `diff --git a/PATH b/PATH`; Git quotes odd ones as C does."""
     line = part.split(b"\n", 1)[0].removeprefix(b"diff --git ")
-    half = line[: (len(line) - 1) // 2].strip(b'"').removeprefix(b"a/")
-    return half.decode(errors="replace")
+    half = line[: (len(line) - 1) // 2]
+    if half.startswith(b'"'):
+        half = _ESCAPE.sub(_unescaped, half[1:-1])
+    return os.fsdecode(half.removeprefix(b"a/"))
+
+
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
+_ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    said = match[1]
+    return bytes([int(said, 8)]) if len(said) == 3 else _ESCAPES.get(said, said)
 
 
 def apply(checkout: Checkout, data: bytes) -> None:
     """Makes the changes of a patch in a checkout's files. GitError when they do not fit."""
+    starts = [*(match.start() for match in _FILE.finditer(data)), len(data)]
+    parts = [data[start:end] for start, end in pairwise(starts)]
+    attributes = [part for part in parts if _path_of(part).endswith(".gitattributes")]  # they say how the others are written
     try:
-        git_program.git(["apply", "--binary", "--whitespace=nowarn", "-"], cwd=checkout.root, data=data, elsewhere=True)
+        for some in (attributes, [part for part in parts if part not in attributes]):
+            if some:
+                git_program.git(["apply", "--binary", "--whitespace=nowarn", "-"], cwd=checkout.root, data=b"".join(some), elsewhere=True)
     except GitError as error:
         raise GitError(f"the patch does not fit the files in {checkout.root}: {error.message}") from error

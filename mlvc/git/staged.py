@@ -13,10 +13,11 @@ from mlvc.git.checkout import Checkout
 
 
 class StagedFile(Struct, frozen=True):
-    """A file of the index that is new or changed: its path from the top, and its size in bytes as Git would keep it."""
+    """A file of the index that is new or changed: its path from the top, its size in bytes as Git would keep it, its content's hash."""
 
     path: str
     size: int
+    blob: str
 
 
 def new_files(checkout: Checkout) -> list[StagedFile]:
@@ -28,15 +29,25 @@ def new_files(checkout: Checkout) -> list[StagedFile]:
             theirs = _changed(checkout, [other])
             found = {path: blob for path, blob in found.items() if path in theirs}
     sizes = _sizes(checkout.root, found.values())
-    return [StagedFile(path, sizes[blob]) for path, blob in found.items() if blob in sizes]
+    return [StagedFile(path, sizes[blob], blob) for path, blob in found.items() if blob in sizes]
 
 
 def _changed(checkout: Checkout, against: list[str]) -> dict[str, str]:
     """Returns path -> blob of the files that are new or changed in the index; files that were only moved are neither."""
-    arguments = ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--diff-filter=AM", "--find-renames=100%", "-l0", "--ignore-submodules=all"]
+    arguments = ["diff", "--cached", "--raw", "-z", "--no-abbrev", "--diff-filter=AMT", "--find-renames=100%", "-l0", "--ignore-submodules=all"]
     out = git_program.git([*arguments, *against, "--"], cwd=checkout.root) or b""
     fields = out.split(b"\0")
-    return {os.fsdecode(path): said.split(b" ")[3].decode() for said, path in zip(fields[::2], fields[1::2], strict=False)}
+    found = {}
+    for about, path in zip(fields[::2], fields[1::2], strict=False):
+        before, after = about.split(b" ")[2:4]
+        if before != after:  # else only its mode changed
+            found[os.fsdecode(path)] = after.decode()
+    return found
+
+
+def is_in_history(root: Path, blob: str) -> bool:
+    """Tells whether a commit before this one brought a content: then it costs nothing more. Walks the history."""
+    return git_program.line(["log", "--max-count=1", "--format=%H", f"--find-object={blob}", "HEAD"], cwd=root) is not None
 
 
 def _sizes(root: Path, blobs: Iterable[str]) -> dict[str, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mlvc.lineage.graph import RUN, Graph, Key, Node
+from mlvc.lineage import picture
+from mlvc.lineage.graph import RUN, Graph, Key, Node, key_text
 
 
 def as_text(graph: Graph) -> str:
@@ -51,17 +52,13 @@ def _line(node: Node, *, is_focus: bool) -> str:
 def as_data(graph: Graph) -> dict[str, Any]:
     """Returns the graph as plain data: what `--format json` prints."""
     return {
-        "focus": _name(graph.focus),
+        "focus": key_text(graph.focus),
         "nodes": [
-            {"id": _name(n.key), "kind": n.key[0], "label": n.label, "type": n.kind_label, "marks": list(n.marks), **n.details}
+            {"id": key_text(n.key), "kind": n.key[0], "label": n.label, "type": n.kind_label, "marks": list(n.marks), **n.details}
             for n in graph.nodes
         ],
-        "edges": [{"from": _name(before), "to": _name(after)} for before, after in graph.edges],
+        "edges": [{"from": key_text(before), "to": key_text(after)} for before, after in graph.edges],
     }
-
-
-def _name(key: Key) -> str:
-    return f"{key[0]}:{key[1].hex()}"
 
 
 def as_json(graph: Graph) -> str:
@@ -76,8 +73,8 @@ def as_dot(graph: Graph) -> str:
         shape, colour = ("box", "#d5f0dd") if node.key[0] == RUN else ("ellipse", "#d6e4f7")
         text = "\\n".join(_quoted(part) for part in (node.label, node.kind_label, ", ".join(node.marks)) if part)
         pen = ", penwidth=2" if node.key == graph.focus else ""
-        lines.append(f'  "{_name(node.key)}" [label="{text}", shape={shape}, fillcolor="{colour}"{pen}];')
-    lines += [f'  "{_name(before)}" -> "{_name(after)}";' for before, after in graph.edges]
+        lines.append(f'  "{key_text(node.key)}" [label="{text}", shape={shape}, fillcolor="{colour}"{pen}];')
+    lines += [f'  "{key_text(before)}" -> "{key_text(after)}";' for before, after in graph.edges]
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -106,4 +103,4 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;").replace("#", "&#35;")
 
 
-DRAWINGS = {"text": as_text, "json": as_json, "dot": as_dot, "mermaid": as_mermaid}
+DRAWINGS = {"text": as_text, "json": as_json, "dot": as_dot, "mermaid": as_mermaid, "svg": picture.as_svg}

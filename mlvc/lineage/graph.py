@@ -42,6 +42,11 @@ class Graph(Struct, frozen=True):
     edges: tuple[tuple[Key, Key], ...]
 
 
+def key_text(key: Key) -> str:
+    """Returns a node's key as one word, `run:1f9c…`."""
+    return f"{key[0]}:{key[1].hex()}"
+
+
 def walk(
     start: Key, up: Neighbours | None, down: Neighbours | None, depth: int | None
 ) -> tuple[list[Key], list[tuple[Key, Key]]]:

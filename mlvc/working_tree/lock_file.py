@@ -104,6 +104,7 @@ def write(root: Path, pins: Pins) -> None:
 @contextmanager
 def held(lock: Path) -> Iterator[None]:
     """Holds a lock against others that change pins, or what files were brought in line with."""
+    atomic_file.make_folder(lock.parent)
     try:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:

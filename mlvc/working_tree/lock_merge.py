@@ -14,7 +14,7 @@ A path that both sides changed stands in the file three times, between Git's own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -59,11 +59,33 @@ def merge(base: Pins, ours: Pins, theirs: Pins) -> Merged:
             continue
         if chosen is not None:
             pins[path] = chosen
-    for path in _overlapping({**pins, **{path: c.ours or c.theirs for path, c in conflicts.items()}}):
-        if path in pins:
-            del pins[path]
-            conflicts[path] = PinConflict(path, ours.get(path), base.get(path), theirs.get(path))
+    tangled = _overlapping({**pins, **{path: c.ours or c.theirs for path, c in conflicts.items()}})
+    for path in {**base, **ours, **theirs}:
+        # What a side removed to pin around it comes with the rest of that side, or not at all.
+        is_drawn_in = ours.get(path) != theirs.get(path) and any(is_nested(path, other) for other in tangled)
+        if path in tangled or is_drawn_in:
+            pins.pop(path, None)
+            conflicts.setdefault(path, PinConflict(path, ours.get(path), base.get(path), theirs.get(path)))
     return Merged(pins, tuple(conflicts[path] for path in sorted(conflicts)))
+
+
+def is_nested(one: str, other: str) -> bool:
+    """Tells whether one path lies within the other."""
+    return one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def together(conflicts: Iterable[PinConflict], chosen: Iterable[str]) -> list[PinConflict]:
+    """Returns the conflicts at some paths, and those that can only be settled with them, because their paths lie within each other."""
+    left = list(conflicts)
+    found: list[PinConflict] = []
+    waiting = list(chosen)
+    while waiting:
+        path = waiting.pop()
+        joined = [one for one in left if one.path == path or is_nested(one.path, path)]
+        left = [one for one in left if one not in joined]
+        found += joined
+        waiting += [one.path for one in joined]
+    return sorted(found, key=lambda one: one.path)
 
 
 def _overlapping(paths: Mapping[str, object]) -> set[str]:
@@ -98,16 +120,28 @@ def render(merged: Merged, describe: Callable[[Pin], str], *, names: tuple[str, 
 def _side(path: str, pin: Pin | None, describe: Callable[[Pin], str]) -> str:
     if pin is None:
         return f"# {lock_file.escape(path)}: not pinned\n"
-    return f"# {lock_file.escape(path)}: {describe(pin)}\n{lock_file.line(pin)}"
+    said = " ".join(describe(pin).split())  # what others wrote must not become lines of the file
+    return f"# {lock_file.escape(path)}: {said}\n{lock_file.line(pin)}"
 
 
-def parse(text: str, what: str) -> Merged:
+def has_markers(text: str) -> bool:
+    """Tells whether a lock file holds a conflict's markers."""
+    return any(_marker(line) for line in text.split("\n"))
+
+
+def parse(text: str, what: str, base: Mapping[str, Pin] | None = None) -> Merged:
     """Returns the pins and conflicts of a lock file that may hold Git's markers, mlvc's or those of a merge as text.
+
+    Args:
+        text: of the file.
+        what: it is called.
+        base: what both sides had before, for a merge as text that does not show it.
 
     Raises:
         DamageError: a line cannot be understood.
     """
     agreed: list[str] = []
+    shows_base = False
     sides: dict[str, list[str]] = {OURS: [], BASE: [], THEIRS: []}
     side: str | None = None
     for line in text.split("\n"):
@@ -116,6 +150,7 @@ def parse(text: str, what: str) -> Merged:
             side = OURS
         elif marker == "|" and side == OURS:
             side = BASE
+            shows_base = True
         elif marker == "=" and side in (OURS, BASE):
             side = THEIRS
         elif marker == ">" and side == THEIRS:
@@ -126,6 +161,8 @@ def parse(text: str, what: str) -> Merged:
             sides[side].append(line)
     pins = lock_file.parse("\n".join(agreed), what)
     mine, old, other = (lock_file.parse("\n".join(sides[name]), what) for name in (OURS, BASE, THEIRS))
+    if not shows_base and base is not None:
+        old = {path: pin for path, pin in base.items() if path not in pins}
     merged = merge(old, mine, other)  # a merge as text marks neighbours too that only one side has changed
     return Merged({**pins, **merged.pins}, merged.conflicts)
 

@@ -53,43 +53,68 @@ def checkout(workspace: Workspace, paths: Sequence[Path], *, force: bool = False
             raise pinning.not_pinned(pins, wanted)
     placed = placed_pins.read(workspace.placed_path)
     with workspace.repository.reading() as view:
-        steps = [(pin, *plan(workspace, view, placed.get(pin.path), pin)) for pin in chosen.values()]
+        steps = [(pin, *plan(workspace, view, nested_with(placed, pin.path), pin)) for pin in chosen.values()]
         for path in inner.keys() - chosen.keys():
-            planned, held = plan(workspace, view, None, pins[path], within=inner[path])
+            planned, held = plan(workspace, view, (), pins[path], within=inner[path])
             steps.append((pins[path], planned, held))
         gone = {} if paths else leftovers(workspace, view, pins, placed)
     done = carry_out(workspace, steps, force=force)
-    removed = sum(remove(workspace, pin, planned) for pin, planned in gone.values())
-    pinning.record_placed(workspace, {**dict.fromkeys(gone), **chosen}, is_followed=not paths)
+    removed = sum(remove(workspace, one) for one in gone.values())
+    forgotten = {path: None for path, one in gone.items() if not one.is_changed}
+    pinning.record_placed(workspace, {**forgotten, **chosen}, is_followed=not paths)
     return replace(done, removed=done.removed + removed)
 
 
-def leftovers(workspace: Workspace, view: View, pins: Pins, placed: Pins) -> dict[str, tuple[Pin, CheckoutPlan]]:
-    """Returns the pins whose files are here though `mlvc.lock` knows them no more, by path, and how those files go.
+class Leftover(Struct, frozen=True):
+    """A pin whose files are here though `mlvc.lock` knows it no more, and how they go; None where they are somebody else's by now."""
 
-    Those of a version that is not all here stay: they may be the only copy. So does what Git tracks by now, or another pin holds.
+    pin: Pin
+    plan: CheckoutPlan | None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether some of it is saved nowhere: then all of it stays as it is, and is found whole by whoever comes back."""
+        return self.plan is not None and bool(self.plan.blocked or self.plan.obstacles)
+
+
+def leftovers(workspace: Workspace, view: View, pins: Pins, placed: Pins) -> dict[str, Leftover]:
+    """Returns the pins whose files are here though `mlvc.lock` knows them no more, by path.
+
+    Those of a version that is not all here stay: they may be the only copy. What Git tracks by now, or another pin holds, is theirs.
     """
+    if not pins and pinning.is_lock_hidden(workspace):
+        return {}
     found = {}
     for path, pin in placed.items():
         if path in pins or not view.is_alive(pin.version):
             continue
-        is_held = any(other.startswith(f"{path}/") or path.startswith(f"{other}/") for other in pins)
-        if is_held or (workspace.checkout is not None and workspace.checkout.tracks(workspace.root / path)):
+        is_git_s = workspace.checkout is not None and workspace.checkout.tracks(workspace.root / path)
+        if is_git_s or pinned_around(pins, path) is not None:
+            found[path] = Leftover(pin, None)
             continue
         if contents.lacking(workspace, view, pin.version) != (0, 0):
             continue
+        kept = [workspace.root / other for other in pins if other.startswith(f"{path}/")]
         manifest = contents.of(workspace, view, pin.version).manifest
-        before = list(tree_status.placements(pin, manifest, workspace.root))
-        found[path] = pin, bring_in_line.plan(before, (), workspace.root, workspace.stat_cache)
+        before = [one for one in tree_status.placements(pin, manifest, workspace.root) if not any(one.target.is_relative_to(other) for other in kept)]
+        found[path] = Leftover(pin, bring_in_line.plan(before, (), workspace.root, workspace.stat_cache))
     return found
 
 
-def remove(workspace: Workspace, pin: Pin, planned: CheckoutPlan) -> int:
-    """Removes the files of a pin that is no more, but those that were changed, and its folder when nothing else is in it."""
-    unchanged = tuple(path for path in planned.remove if path not in planned.blocked and not planned.obstacles)
-    bring_in_line.remove_files(replace(planned, remove=unchanged), workspace.root / pin.path)
-    bring_in_line.remove_empty(workspace.root / pin.path, workspace.root)
-    return len(unchanged)
+def remove(workspace: Workspace, left: Leftover) -> int:
+    """Removes the files of a pin that is no more, and its folder when nothing else is in it; nothing where some of it is saved nowhere."""
+    if left.plan is None or left.is_changed:
+        return 0
+    top = workspace.root / left.pin.path
+    bring_in_line.remove_files(left.plan, top)
+    bring_in_line.remove_empty(top, workspace.root)
+    return len(left.plan.remove)
+
+
+def nested_with(placed: Pins, path: str) -> list[Pin]:
+    """Returns the pins whose files may lie at a path: those around it and within it, and last its own."""
+    others = [pin for other, pin in placed.items() if path.startswith(f"{other}/") or other.startswith(f"{path}/")]
+    return [*others, *([placed[path]] if path in placed else [])]
 
 
 def pinned_around(pins: Pins, relative: str) -> Pin | None:
@@ -122,8 +147,8 @@ def checkout_version(
         pinning.refuse_overlap(pins, relative)
         pinning.refuse_tracked(workspace, workspace.root / relative, path or Path(relative))
         pin = Pin(relative, member.version, source, entry)
-        before = placed_pins.read(workspace.placed_path).get(relative, pins.get(relative))
-        step = (pin, *plan(workspace, view, before, pin))
+        before = {**{p.path: p for p in (pins.get(relative),) if p is not None}, **placed_pins.read(workspace.placed_path)}
+        step = (pin, *plan(workspace, view, nested_with(before, relative), pin))
     done = carry_out(workspace, [step], force=force)
     pinning.repin(workspace, pin)
     return pin, done
@@ -150,18 +175,22 @@ def _place_for(workspace: Workspace, pins: Pins, collection: str, only: str, pat
 
 
 def plan(
-    workspace: Workspace, view: View, placed: Pin | None, pin: Pin, *, within: Sequence[str] = ()
+    workspace: Workspace, view: View, placed: Sequence[Pin], pin: Pin, *, within: Sequence[str] = ()
 ) -> tuple[CheckoutPlan, Contents]:
     """Plans how to get from what files were last brought in line with to a pin; of all its files, or of those at or below the paths `within`.
+
+    `placed` are the pins that the files may hold, see `nested_with`: of two that name one file, the last counts.
 
     Files that hold neither are changes of the user's. What is no longer alive counts as such: undone or deleted, it may go any time.
     """
     held = contents.of(workspace, view, pin.version)
     after = list(tree_status.placements(pin, held.manifest, workspace.root))
-    before = after
-    if placed is not None and placed != pin:
-        is_saved = view.is_alive(placed.version)
-        before = list(tree_status.placements(placed, contents.of(workspace, view, placed.version).manifest, workspace.root)) if is_saved else []
+    top = workspace.root / pin.path
+    before = [] if any(one.path == pin.path for one in placed) else after
+    for one in placed:
+        if view.is_alive(one.version):
+            there = tree_status.placements(one, contents.of(workspace, view, one.version).manifest, workspace.root)
+            before = [*before, *(placement for placement in there if placement.target.is_relative_to(top))]
     if within:
         chosen = [workspace.root / path for path in within]
         before, after = ([p for p in side if any(p.target.is_relative_to(c) for c in chosen)] for side in (before, after))

@@ -103,7 +103,8 @@ def against_files(workspace: Workspace, pins: Pins) -> TreeStatus:
         for pin in pins.values():
             label = resolving.display_version(workspace, view, pin.version)
             latest = view.latest(pin.collection)
-            newer = resolving.display(workspace, latest) if latest and latest.version != pin.version else None
+            is_older = is_known(view, pin.version) and latest is not None and latest.version != pin.version
+            newer = resolving.display(workspace, latest) if latest is not None and is_older else None
             changes = _changes(workspace, view, pin)
             was = placed.get(pin.path)
             holds = None
@@ -113,7 +114,7 @@ def against_files(workspace: Workspace, pins: Pins) -> TreeStatus:
         left = [
             PinStatus(pin, resolving.display_version(workspace, view, pin.version), (), None)
             for path, pin in placed.items()
-            if path not in pins and (workspace.root / path).exists() and not _is_git_s(workspace, path)
+            if path not in pins and (workspace.root / path).exists() and not _is_git_s(workspace, path) and not _is_within(pins, path)
         ]
     return TreeStatus(tuple(found), tuple(left))
 
@@ -123,6 +124,10 @@ def _changes(workspace: Workspace, view: View, pin: Pin) -> tuple[FileChange, ..
         return (FileChange(pin.path, UNKNOWN),)
     manifest = contents.of(workspace, view, pin.version).manifest
     return tuple(status.compare(pin, manifest, workspace.root, workspace.stat_cache))
+
+
+def _is_within(pins: Pins, path: str) -> bool:
+    return any(path.startswith(f"{other}/") for other in pins)
 
 
 def _is_git_s(workspace: Workspace, path: str) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 
 from msgspec import Struct
 
-from mlvc.errors import ConflictError, DamageError, Error, NotFoundError
+from mlvc.errors import ConflictError, DamageError, Error, NotFoundError, RemoteError, UsageError
 from mlvc.fold.questions import View
 from mlvc.git import commits
 from mlvc.working_tree import bring_in_line, lock_file, placed_pins, placing
@@ -23,6 +24,7 @@ class Followed(Struct):
     Attributes:
         absent: paths whose data is not here.
         kept: paths whose files hold changes that are saved nowhere.
+        left: the same, of paths that are pinned no more.
         failed: path -> what went wrong.
     """
 
@@ -30,6 +32,7 @@ class Followed(Struct):
     removed: int = 0
     absent: list[str] = []
     kept: list[str] = []
+    left: list[str] = []
     failed: dict[str, str] = {}
 
 
@@ -53,16 +56,22 @@ def follow(workspace: Workspace, before: str | None = None, *, may_fetch: bool =
     """
     done = Followed()
     pins = lock_file.read(workspace.root)
+    if not pins and pinning.is_lock_hidden(workspace):
+        return done
     placed = placed_pins.read(workspace.placed_path)
-    if not placed and before is not None:
-        placed = pins_at(workspace, before)
     wanted = {path: pin for path, pin in pins.items() if placed.get(path) != pin}
+    if not placed and before is not None:
+        placed = pins_at(workspace, before)  # what the files may be; nothing says that they are here
     changes: dict[str, Pin | None] = {}
+    if may_fetch:
+        _pull_unknown(workspace, wanted.values())
     with workspace.repository.reading() as view:
-        gone = checking_out.leftovers(workspace, view, pins, placed)
-        for path, (pin, planned) in gone.items():
-            done.removed += checking_out.remove(workspace, pin, planned)
-            changes[path] = None
+        for path, one in checking_out.leftovers(workspace, view, pins, placed).items():
+            done.removed += checking_out.remove(workspace, one)
+            if one.is_changed:
+                done.left.append(path)
+            else:
+                changes[path] = None
         steps = {path: step for path, pin in wanted.items() if (step := _step(workspace, view, placed, pin, done, may_fetch=may_fetch)) is not None}
     for path, step in steps.items():
         try:
@@ -77,8 +86,19 @@ def follow(workspace: Workspace, before: str | None = None, *, may_fetch: bool =
     return done
 
 
+def _pull_unknown(workspace: Workspace, pins: Iterable[Pin]) -> None:
+    """Brings the names of versions that nobody here has heard of; where the remote is out of reach, they stay absent."""
+    with workspace.repository.reading() as view:
+        is_needed = any(not comparing.is_known(view, pin.version) for pin in pins)
+    if is_needed and workspace.settings.upstream is not None:
+        from mlvc.workspace import exchanging
+
+        with suppress(RemoteError, UsageError):
+            exchanging.pull(workspace)
+
+
 def _step(
-    workspace: Workspace, view: View, placed: Mapping[str, Pin], pin: Pin, done: Followed, *, may_fetch: bool
+    workspace: Workspace, view: View, placed: Pins, pin: Pin, done: Followed, *, may_fetch: bool
 ) -> tuple[Pin, CheckoutPlan, Contents] | None:
     """Returns what is to be done for a pin, or None where something keeps it from being done, which `done` then says."""
     objects = workspace.repository.objects
@@ -86,7 +106,7 @@ def _step(
         if not comparing.is_known(view, pin.version):
             done.absent.append(pin.path)
             return None
-        planned, held = checking_out.plan(workspace, view, placed.get(pin.path), pin)
+        planned, held = checking_out.plan(workspace, view, checking_out.nested_with(placed, pin.path), pin)
         bring_in_line.refuse_obstacles(planned, workspace.root)
         if planned.blocked:
             done.kept.append(pin.path)

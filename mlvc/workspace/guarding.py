@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable
 
@@ -27,7 +28,8 @@ def big_files(workspace: Workspace) -> list[StagedFile]:
     own = (lock_file.FILE_NAME,)
     found = [file for file in staged.new_files(workspace.checkout) if file.path not in own]
     refused, allowed = _matches(settings.refuse, found), _matches(settings.allow, found)
-    return [file for file in found if (file.size > settings.max_file_bytes or file.path in refused) and file.path not in allowed]
+    bad = [file for file in found if (file.size > settings.max_file_bytes or file.path in refused) and file.path not in allowed]
+    return [file for file in bad if file.path in refused or not staged.is_in_history(workspace.root, file.blob)]
 
 
 def _matches(patterns: tuple[str, ...], files: Iterable[StagedFile]) -> set[str]:
@@ -39,10 +41,10 @@ def _matches(patterns: tuple[str, ...], files: Iterable[StagedFile]) -> set[str]
     return {file.path for file in files if spec.match_file(file.path)}
 
 
-def advice(files: Iterable[StagedFile]) -> str:
-    """Returns the commands that give files to mlvc instead of Git."""
-    names = " ".join(shlex.quote(file.path) for file in files)
-    return f"git rm --cached {names} && mlvc add {names}"
+def advice(files: Iterable[StagedFile], folder: str) -> str:
+    """Returns the commands that give files to mlvc instead of Git, for somebody in a folder, from the top."""
+    names = " ".join(shlex.quote(os.path.relpath(file.path, folder or ".")) for file in files)
+    return f"git rm --cached -- {names} && mlvc add -- {names}" if " -" in f" {names}" else f"git rm --cached {names} && mlvc add {names}"
 
 
 class ChangedPin(Struct, frozen=True):
@@ -60,7 +62,10 @@ class ChangedPin(Struct, frozen=True):
 
 
 def changed_pins(workspace: Workspace) -> list[ChangedPin]:
-    """Returns the staged pins whose files differ. A pin with no file here, as after a clone without data, does not."""
+    """Returns the staged pins whose files differ. A pin with no file here, as after a clone without data, does not.
+
+    Nor does one whose files are what was pinned before, unchanged: Git moved the pin, and nobody meant the files to be otherwise.
+    """
     pins = following.pins_at(workspace, "")
     if not pins:
         return []
@@ -70,8 +75,9 @@ def changed_pins(workspace: Workspace) -> list[ChangedPin]:
     with workspace.repository.reading() as view:
         for pin in pins.values():
             changes = _changes(workspace, view, pin, is_placed=placed.get(pin.path) == pin)
-            if changes:
-                other = now.get(pin.path)
+            other, was = now.get(pin.path), placed.get(pin.path)
+            is_behind = other == pin and was not in (None, pin) and was is not None and not _changes(workspace, view, was, is_placed=True)
+            if changes and not is_behind:
                 is_stale = other is not None and other != pin and not _changes(workspace, view, other, is_placed=True)
                 found.append(ChangedPin(pin, changes, is_stale))
     return found

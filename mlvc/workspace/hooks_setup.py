@@ -13,6 +13,9 @@ from mlvc.errors import UsageError
 from mlvc.git import hook_files
 from mlvc.git.hook_files import HookState, Place
 
+_GUARD = "command -v mlvc >/dev/null 2>&1 || exit 0; "
+"""These files are everybody's, and not everybody has mlvc."""
+
 _PRE_COMMIT = """\
 # .pre-commit-config.yaml; then: pre-commit install -t pre-commit -t prepare-commit-msg -t post-commit -t post-checkout -t post-merge -t post-rewrite -t pre-push
 repos:
@@ -44,6 +47,8 @@ def install(folder: Path, *, force: bool = False) -> SetUp:
         ConflictError: see `hook_files.install`.
     """
     place = hook_files.place(folder)
+    if place.folder.exists() and not place.folder.is_dir():
+        raise UsageError(f"core.hooksPath is {place.folder}, which turns hooks off", hint="'git config --unset core.hooksPath' lets Git look for them")
     if place.is_everyone_s and not force:
         raise UsageError(
             f"core.hooksPath is {place.folder} for all your repositories; nothing was installed",
@@ -73,18 +78,23 @@ def program() -> str:
 def snippet(manager: str | None) -> str | None:
     """Returns what to paste into the files of a program that manages hooks."""
     if manager == "husky":
-        return "\n".join(f'# .husky/{name}\nmlvc hook {name} "$@"' for name in hook_files.NAMES)
+        return "\n".join(f'# .husky/{name}\n{_GUARD}mlvc hook {name} "$@"' for name in hook_files.NAMES)
     if manager == "lefthook":
-        parts = []
-        for name in hook_files.NAMES:
-            stdin = "      use_stdin: true\n" if name in ("pre-push", "post-rewrite") else ""
-            parts.append(f"{name}:\n  commands:\n    mlvc:\n      run: mlvc hook {name} {{0}}\n{stdin}")
-        return "# lefthook.yml\n" + "".join(parts)
+        return "# lefthook.yml\n" + "".join(map(_of_lefthook, hook_files.NAMES))
     if manager == "pre-commit":
-        parts = [
-            f"      - id: mlvc-{name}\n        name: mlvc {name}\n        entry: mlvc hook {name}\n        language: system\n"
-            f"        stages: [{name}]\n        always_run: true\n        pass_filenames: {'true' if name == 'prepare-commit-msg' else 'false'}\n"
-            for name in hook_files.NAMES
-        ]
-        return _PRE_COMMIT + "".join(parts)
+        return _PRE_COMMIT + "".join(map(_of_pre_commit, hook_files.NAMES))
     return None
+
+
+def _of_lefthook(name: str) -> str:
+    stdin = "      use_stdin: true\n" if name in ("pre-push", "post-rewrite") else ""
+    return f"{name}:\n  commands:\n    mlvc:\n      run: '{_GUARD}mlvc hook {name} {{0}}'\n{stdin}"
+
+
+def _of_pre_commit(name: str) -> str:
+    has_file = "true" if name == "prepare-commit-msg" else "false"
+    entry = f"""sh -c '{_GUARD}mlvc hook {name} "$@"' mlvc"""
+    return (
+        f"      - id: mlvc-{name}\n        name: mlvc {name}\n        entry: {entry}\n        language: system\n"
+        f"        stages: [{name}]\n        always_run: true\n        pass_filenames: {has_file}\n"
+    )

@@ -119,6 +119,9 @@ def pinnable(workspace: Workspace, path: Path) -> str:
     if relative == ".":
         raise UsageError("the whole working tree cannot be pinned: code belongs to Git", hint="name a file or folder in it")
     entry_path.check(entry_path.normalise(relative))
+    for folder in Path(relative).parents[:-1]:
+        if (workspace.root / folder / ".git").exists():
+            raise UsageError(f"{relative} lies in another Git repository, {folder}", hint=f"'mlvc init' there, and add it there: cd {folder}")
     store = workspace.repository.path
     absolute = workspace.root / relative
     if relative in (lock_file.FILE_NAME, configuration.FILE_NAME) or store.is_relative_to(absolute) or absolute.is_relative_to(store):
@@ -257,6 +260,12 @@ def not_pinned(pins: Pins, relative: str) -> NotFoundError:
 def status(workspace: Workspace) -> TreeStatus:
     """Returns how files differ from their pins; reads only files that look changed."""
     return comparing.against_files(workspace, lock_file.read(workspace.root))
+
+
+def is_lock_hidden(workspace: Workspace) -> bool:
+    """Tells whether a sparse checkout leaves the lock file out: then it is missing, and still pins what it pins."""
+    is_missing = not (workspace.root / lock_file.FILE_NAME).exists()
+    return is_missing and workspace.checkout is not None and workspace.checkout.hides(workspace.root / lock_file.FILE_NAME)
 
 
 def kept_versions(workspace: Workspace) -> list[VersionId]:

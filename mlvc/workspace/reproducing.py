@@ -6,6 +6,7 @@ The new run and its outputs belong to the project `…-reproduced`: no name, ali
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from mlvc.format import names
 from mlvc.format.ids import RunId, VersionId
 from mlvc.git import patch
 from mlvc.git.checkout import Checkout, discover
+from mlvc.git_program import GitError
 from mlvc.runs import surroundings
 from mlvc.working_tree import lock_file
 from mlvc.workspace import checking_out, comparing, contents, opening, resolving, run_questions, running, used_before
@@ -63,7 +65,7 @@ class Reproduction(Struct, frozen=True):
 
     Attributes:
         run: the new run.
-        exit_code: of the program.
+        exit_code, first_exit_code: of the program, this time and the first time.
         outputs, metrics: compared.
         packages: package -> (version then, version now), where they differ.
         folder: the worktree, where it was kept.
@@ -71,15 +73,21 @@ class Reproduction(Struct, frozen=True):
 
     run: RecordedRun
     exit_code: int
+    first_exit_code: int
     outputs: tuple[OutputCompared, ...]
     metrics: tuple[MetricCompared, ...]
     packages: dict[str, tuple[str | None, str | None]]
     folder: Path | None
 
     @property
+    def ended_alike(self) -> bool:
+        """Whether it ended well, or as badly as the first time."""
+        return self.exit_code in (0, self.first_exit_code)
+
+    @property
     def is_same(self) -> bool:
-        """Whether all outputs are the same, and all metrics."""
-        return self.exit_code == 0 and all(one.is_same for one in self.outputs) and not any(one.differing for one in self.metrics)
+        """Whether it ended well, or as badly as the first time, and all outputs are the same, and all metrics."""
+        return self.ended_alike and all(one.is_same for one in self.outputs) and not any(one.differing for one in self.metrics)
 
 
 def reproduce(
@@ -118,19 +126,29 @@ def reproduce(
         uses = {use.name: use.version for use in view.inputs(identifier)}
     words = list(command) or _command(first)
     commit = _commit(checkout, first)
+    if not diff and (first.facts.get("git") or {}).get("is_dirty"):
+        tell("the files had changes that were not committed, and those were not recorded")
     for path, why in (first.facts.get("git") or {}).get("left_out", ()):
         tell(f"the recorded patch lacks {path or why}{f' ({why})' if path else ''}")
-    with _worktree(checkout, commit, folder) as place:
+    moved = _Moved(first, words, workspace.root)
+    for outside in moved.outside:
+        tell(f"{outside} is outside of the repository: what the program writes there, it writes over")
+    environment = {
+        **_inherited(workspace.environment),
+        **_repeated(first, workspace.environment, tell),
+        "MLVC_DIR": str(workspace.repository.path),
+        used_before.REPRODUCES_VARIABLE: identifier.hex(),
+    }
+    with git_program.outside_of_checkouts(), _worktree(checkout, commit, folder, tell) as place:
         try:
             if diff:
                 patch.apply(_checkout_at(place), diff)
-            environment = {**_inherited(workspace.environment), "MLVC_DIR": str(workspace.repository.path), used_before.REPRODUCES_VARIABLE: identifier.hex()}
             there = opening.find(place, {**environment, "MLVC_PROJECT": first.project}, may_fork=False)
             try:
                 there.progress = workspace.progress
                 if lock_file.read(place):
                     checking_out.checkout(there, [])
-                again, code = _run(there, first, words, uses, environment, show)
+                again, code = _run(there, first, moved.to(place), uses, environment, show)
             finally:
                 there.close()
         finally:
@@ -140,6 +158,7 @@ def reproduce(
         return Reproduction(
             again,
             code,
+            int(first.facts.get("exit_code") or 0),
             tuple(_outputs(workspace, view, identifier, again.id)),
             tuple(_metrics(run_questions.history(workspace, view, identifier), run_questions.history(workspace, view, again.id))),
             _packages(run_questions.packages(workspace, view, identifier), run_questions.packages(workspace, view, again.id)),
@@ -181,18 +200,83 @@ def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in _OF_THE_FIRST and not name.startswith("GIT_")}
 
 
+_REPEATED = ("PYTHONHASHSEED", "OMP_NUM_THREADS")
+_TOLD = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "WORLD_SIZE")
+
+
+def _repeated(first: RecordedRun, environment: Mapping[str, str], tell: Callable[[str], None]) -> dict[str, str]:
+    """Returns the variables that decide what a program computes, as they were; says which others differ."""
+    recorded = {str(name): str(value) for name, value in (first.facts.get("environment") or {}).items()}
+    for name in _TOLD:
+        if recorded.get(name) != environment.get(name):
+            tell(f"{name} was {recorded.get(name, 'not set')}, and is {environment.get(name, 'not set')}")
+    return {name: recorded[name] for name in _REPEATED if name in recorded}
+
+
+class _Moved:
+    """A command, its inputs and outputs, with the paths below the first run's working tree meant below another one."""
+
+    def __init__(self, first: RecordedRun, words: Sequence[str], root: Path) -> None:
+        self._root = str(first.facts.get("root") or root)
+        self._words = words
+        plan = first.facts.get(running.PLAN) or {}
+        self._inputs = [(str(text), path) for text, path in plan.get("inputs", ())]
+        self._outputs = [(str(name), str(path)) for name, path in plan.get("outputs", ())]
+        named = [*(str(path) for _, path in self._inputs if path), *(path for _, path in self._outputs)]
+        self.outside = [path for path in named if os.path.isabs(path) and not path.startswith(f"{self._root}/")]
+        self._directory = str(first.facts.get("directory") or ".")
+        if self._directory.startswith(".."):
+            raise UsageError(
+                f"run {first.label} was made in {self._directory}, outside of the repository", hint=f"'mlvc reproduce {first.label} --dir FOLDER' keeps its code"
+            )
+
+    def to(self, place: Path) -> _Plan:
+        """Returns what to run in a worktree."""
+
+        def moved(text: str) -> str:
+            return text.replace(f"{self._root}/", f"{place}/")
+
+        inputs = [(text, None if path is None else moved(str(path))) for text, path in self._inputs]
+        return _Plan([moved(word) for word in self._words], inputs, [(name, moved(path)) for name, path in self._outputs], place / self._directory)
+
+
+class _Plan(Struct, frozen=True):
+    """What to run: words, inputs (reference, path), outputs (name, path), and where."""
+
+    words: list[str]
+    inputs: list[tuple[str, str | None]]
+    outputs: list[tuple[str, str]]
+    cwd: Path
+
+
+_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+
+
 @contextmanager
-def _worktree(checkout: Checkout, commit: str, folder: Path | None) -> Iterator[Path]:
+def _worktree(checkout: Checkout, commit: str, folder: Path | None, tell: Callable[[str], None]) -> Iterator[Path]:
+    """Makes a worktree, submodules included; it stays, unless it cannot be made. The user's hooks are about the user's own checkouts."""
     place = Path(tempfile.mkdtemp(prefix="mlvc-reproduce-")) / checkout.root.name if folder is None else folder.absolute()
-    arguments = ["worktree", "add", "--quiet", "--detach", str(place), commit]
-    git_program.git(arguments, cwd=checkout.root, elsewhere=True, variables={"MLVC_SKIP": "1"}, timeout_s=None)
+    arguments = ["--git-dir", str(checkout.common_dir), *_NO_HOOKS, "worktree", "add", "--quiet", "--detach", str(place), commit]
+    try:
+        git_program.git(arguments, cwd=checkout.root, elsewhere=True, timeout_s=None)
+    except BaseException:
+        if folder is None:
+            _remove(checkout, place)
+        raise
+    if (place / ".gitmodules").is_file():
+        try:
+            updating = [*_NO_HOOKS, "submodule", "--quiet", "update", "--init", "--recursive"]
+            git_program.git(updating, cwd=place, elsewhere=True, timeout_s=None)
+        except GitError as error:
+            tell(f"the submodules are not all here: {error.message}")
     yield place
 
 
 def _remove(checkout: Checkout, place: Path) -> None:
     import shutil
 
-    git_program.git(["worktree", "remove", "--force", str(place)], cwd=checkout.root, elsewhere=True, check=False, timeout_s=None)
+    removing = ["--git-dir", str(checkout.common_dir), "worktree", "remove", "--force", str(place)]
+    git_program.git(removing, cwd=checkout.root, elsewhere=True, check=False, timeout_s=None)
     shutil.rmtree(place.parent, ignore_errors=True)
 
 
@@ -203,25 +287,25 @@ def _checkout_at(place: Path) -> Checkout:
 
 
 def _run(
-    there: Workspace, first: RecordedRun, words: list[str], uses: Mapping[str, VersionId], environment: Mapping[str, str], show: Callable[[bytes], None]
+    there: Workspace, first: RecordedRun, plan: _Plan, uses: Mapping[str, VersionId], environment: Mapping[str, str], show: Callable[[bytes], None]
 ) -> tuple[RecordedRun, int]:
     project = first.project if first.project.endswith(_PROJECT_SUFFIX) else names.check_project(first.project + _PROJECT_SUFFIX)
-    plan = first.facts.get(running.PLAN) or {}
+    keys = (first.facts.get(running.PLAN) or {}).get("config", ())
     with there.repository.reading() as view:
-        inputs = [(_for_good(view, text, uses), path) for text, path in plan.get("inputs", ())]
+        inputs = [(_for_good(view, text, uses), path) for text, path in plan.inputs]
     code, again = running.run_command(
         there,
-        words,
+        plan.words,
         inputs=inputs,
-        outputs=[(name, path) for name, path in plan.get("outputs", ())],
+        outputs=plan.outputs,
         name=f"{first.name or first.label}-again",
         job_type=first.job_type or None,
-        config={key: first.config[key] for key in plan.get("config", ()) if key in first.config},
+        config={key: first.config[key] for key in keys if key in first.config},
         environment=environment,
         show=show,
         facts={REPRODUCES: first.id.hex()},
         project=project,
-        cwd=there.root / str(first.facts.get("directory") or "."),
+        cwd=plan.cwd,
     )
     return again, code
 

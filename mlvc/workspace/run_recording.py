@@ -100,7 +100,8 @@ def begin(
     writer, began = live_run.begin(workspace.runs_folder, identifier, beginning)
     active = ActiveRun(workspace, writer, began)
     _active.add(active)
-    _keep_patch(active)
+    if began.started_s == beginning.started_s:  # who joins a run, or goes on with one, finds what it began with
+        _keep_patch(active)
     given = {} if before is None else {"config": before.config, "summary": before.summary}
     if fork is not None:
         _take_over_history(active, *fork)
@@ -135,7 +136,8 @@ def _beginning(
     recorded["state"] = events.RUNNING
     for ended in ("exit_code", "finished_ms"):
         recorded.pop(ended, None)
-    recorded["directory"] = os.path.relpath(os.getcwd(), workspace.root)
+    recorded["directory"] = facts.get("directory") or os.path.relpath(os.getcwd(), workspace.root)
+    recorded["root"] = str(workspace.root)
     recorded.pop("git", None)
     if workspace.checkout is not None and not is_set(workspace.environment, "DISABLE_GIT"):
         recorded["git"] = asdict(workspace.checkout.code_state())
@@ -163,7 +165,7 @@ def _keep_patch(active: ActiveRun) -> None:
         active.set_facts({"git": {**state, "patch_problem": error.message}})
         return
     if found.left_out:
-        active.set_facts({"git": {**state, "left_out": [[one.path, one.why] for one in found.left_out]}})
+        active.set_facts({"git": {**state, "left_out": [[os.fsencode(one.path).decode(errors="backslashreplace"), one.why] for one in found.left_out]}})
     if found.data:
         atomic_file.create(active.patch_path, found.data)
 

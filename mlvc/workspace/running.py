@@ -72,7 +72,8 @@ def run_command(
         names.check_artifact_name(output)
     here = Path.cwd() if cwd is None else cwd
     plan = {"inputs": [list(one) for one in inputs], "outputs": [list(one) for one in outputs], "config": sorted(config)}
-    told = {"job_type": job_type, "arguments": command, PLAN: plan, **(facts or {})}
+    directory = os.path.relpath(here, workspace.root)
+    told = {"job_type": job_type, "arguments": command, PLAN: plan, "directory": directory, **(facts or {})}
     active = run_recording.begin(workspace, project=project or workspace.project, name=name, facts=told, config=config)
     try:
         for text, path, member in used:

@@ -11,15 +11,31 @@ from mlvc.fold.questions import View
 from mlvc.working_tree import lock_file, lock_merge
 from mlvc.working_tree.lock_file import Pin, Pins
 from mlvc.working_tree.lock_merge import Merged, PinConflict
-from mlvc.workspace import comparing, resolving, undoing
+from mlvc.workspace import comparing, following, resolving, undoing
 from mlvc.workspace.workspace import Workspace
 
 
 def conflicts(workspace: Workspace) -> Merged:
     """Returns what `mlvc.lock` agrees on, and what is in conflict in it."""
     path = workspace.root / lock_file.FILE_NAME
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return lock_merge.parse(text, str(path))
+    return lock_merge.parse(_text(workspace), str(path), following.pins_at(workspace, _BASE_IN_INDEX) if workspace.checkout else None)
+
+
+_BASE_IN_INDEX = ":1"
+
+
+def _text(workspace: Workspace) -> str:
+    path = workspace.root / lock_file.FILE_NAME
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def tidy(workspace: Workspace) -> bool:
+    """Settles a merge as text that left markers around what nobody changed twice; tells whether it did. What is in conflict stays."""
+    with lock_file.held(undoing.pins_lock(workspace)):
+        if not lock_merge.has_markers(_text(workspace)) or (found := conflicts(workspace)).conflicts:
+            return False
+        _write(workspace, found)
+        return True
 
 
 def describe(workspace: Workspace, view: View, pin: Pin | None) -> str:
@@ -34,6 +50,8 @@ def describe(workspace: Workspace, view: View, pin: Pin | None) -> str:
 
 def settle(workspace: Workspace, paths: Sequence[Path], side: str) -> tuple[list[tuple[str, Pin | None]], list[PinConflict]]:
     """Takes one side of the conflicts at some paths, or of all; a lock file without conflicts is staged for Git.
+
+    Paths that lie within each other are settled together: one side of each would pin a path twice, or not at all.
 
     Args:
         workspace: where.
@@ -52,7 +70,7 @@ def settle(workspace: Workspace, paths: Sequence[Path], side: str) -> tuple[list
         unknown = next((path for path in wanted if path not in [one.path for one in found.conflicts]), None)
         if unknown is not None:
             raise NotFoundError(f"{unknown} is in no conflict", hint="'mlvc resolve' lists those that are")
-        chosen = [one for one in found.conflicts if not wanted or one.path in wanted]
+        chosen = lock_merge.together(found.conflicts, wanted or [one.path for one in found.conflicts])
         pins = {**found.pins, **{one.path: pin for one in chosen if (pin := one.side(side)) is not None}}
         left = tuple(one for one in found.conflicts if one not in chosen)
         _write(workspace, Merged(pins, left))

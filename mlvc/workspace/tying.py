@@ -60,10 +60,10 @@ def belongs(facts: dict[str, Any], wanted: set[str]) -> bool:
     return (facts.get("git") or {}).get("commit") in wanted or facts.get(COMMITTED_AS) in wanted
 
 
-def trailers(workspace: Workspace) -> list[str]:
+def trailers(workspace: Workspace, parent: str = "HEAD") -> list[str]:
     """Returns what the message of the next commit may end with: the versions newly pinned, who made them, and the runs under way."""
     try:
-        before = following.pins_at(workspace, commits.resolve(workspace.root, "HEAD"))
+        before = following.pins_at(workspace, commits.resolve(workspace.root, parent))
     except NotFoundError:
         before = {}
     found = []
@@ -83,9 +83,21 @@ def trailers(workspace: Workspace) -> list[str]:
     return found
 
 
-def add_trailers(workspace: Workspace, message: Path) -> int:
-    """Adds what `trailers` returns to the file of a commit message, each once; returns how many there are."""
-    found = trailers(workspace)
+def add_trailers(workspace: Workspace, message: Path, *, amended: str | None = None) -> int:
+    """Adds what `trailers` returns to the file of a commit message, each once; returns how many there are.
+
+    Args:
+        workspace: where.
+        message: the file.
+        amended: the commit whose message is used again: if it is HEAD, it is replaced, and the versions that it names are no more.
+    """
+    head = git_program.line(["rev-parse", "--verify", "--quiet", "HEAD"], cwd=workspace.root)
+    if amended is not None and head is not None and amended in ("HEAD", head):
+        lines = message.read_bytes().splitlines(keepends=True)
+        message.write_bytes(b"".join(line for line in lines if not line.startswith(f"{VERSION_TRAILER}: ".encode())))
+        found = trailers(workspace, "HEAD~1")
+    else:
+        found = trailers(workspace)
     if found:
         options = [part for trailer in found for part in ("--trailer", trailer)]
         git_program.git(["interpret-trailers", "--in-place", "--if-exists", "addIfDifferent", *options, str(message.absolute())], cwd=workspace.root)

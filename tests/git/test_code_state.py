@@ -1,28 +1,13 @@
 """Which code a run ran: commit, branch, remote, and the uncommitted changes as a patch that makes the same files again."""
 
 import os
-import stat
 import subprocess
 
 import pytest
+from code_states import COMMITTED, change_everything, files, made_again, patch_of, record, settings, state
 
 SECRET = "hf_" + "a1B2" * 9
 KEY = "-----BEGIN OPENSSH PRIVATE" + " KEY-----\nabc\n"
-
-COMMITTED = {
-    "readme.md": b"hello\n",
-    "train.py": b"".join(b"line %d\n" % n for n in range(40)),
-    "old.py": b"goes away\n",
-    "moved.py": b"".join(b"is moved %d\n" % n for n in range(20)),
-    "run.sh": b"#!/bin/sh\n",
-    "image.bin": bytes(range(256)),
-    "no-end.txt": b"one\ntwo",
-    "empty.txt": b"",
-    "package/deep/module.py": b"a = 1\n",
-    "folder/inner.txt": b"inner\n",
-    "shape": b"a file\n",
-}
-
 
 @pytest.fixture
 def code(project):
@@ -34,93 +19,7 @@ def code(project):
     return project
 
 
-def record(project, name="r", **variables):
-    """Records a run; returns what is told of it."""
-    project.mlvc("run", "--name", name, "--", "true", **variables)
-    return project.mlvc("--json", "show", f"run/{name}", **variables).data
-
-
-def state(project, name="r", **variables):
-    return record(project, name, **variables)["facts"]["git"]
-
-
-def patch_of(project, name="r"):
-    return os.fsencode(project.mlvc("show", f"run/{name}", "--patch").out)
-
-
-def files(root):
-    """Path -> kind and content of each file that is not Git's."""
-    found = {}
-    for parent, folders, names in os.walk(os.fsencode(root)):
-        folders[:] = [name for name in folders if name != b".git"]
-        for name in [*names, *(f for f in folders if os.path.islink(os.path.join(parent, f)))]:
-            path = os.path.join(parent, name)
-            key = os.path.relpath(path, os.fsencode(root))
-            if os.path.islink(path):
-                found[key] = ("link", os.readlink(path))
-            else:
-                is_program = bool(os.lstat(path).st_mode & stat.S_IXUSR)
-                with open(path, "rb") as file:
-                    found[key] = ("program" if is_program else "file", file.read())
-    return found
-
-
-def made_again(project, tmp_path, name="r", **variables):
-    """The files of a fresh clone at the run's commit, with its patch applied."""
-    facts = project.mlvc("--json", "show", f"run/{name}").data["facts"]["git"]
-    patch = patch_of(project, name)
-    fresh = project.at(tmp_path / f"clone-{name}")
-    project.git("clone", "-q", "--no-checkout", str(project.root), str(fresh.root), **variables)
-    fresh.git("checkout", "-q", "--detach", facts["commit"], **variables)
-    if patch:
-        (tmp_path / "patch").write_bytes(patch)
-        fresh.git("apply", "--binary", str(tmp_path / "patch"), **variables)
-    return files(fresh.root)
-
-
-def settings(**values):
-    """The variables that give Git settings of a person, beside those of the fixture."""
-    found = {}
-    for place, (name, value) in enumerate(values.items(), start=2):
-        found[f"GIT_CONFIG_KEY_{place}"], found[f"GIT_CONFIG_VALUE_{place}"] = name.replace("_", "."), value
-    return {**found, "GIT_CONFIG_COUNT": str(2 + len(values))}
-
-
 # -- what the patch makes again ------------------------------------------------------------------------------------------
-
-
-def change_everything(project):
-    root = project.root
-    project.write("train.py", COMMITTED["train.py"].replace(b"line 3\n", b"line three\n"))
-    project.git("add", "train.py")
-    project.write("train.py", COMMITTED["train.py"].replace(b"line 3\n", b"line three\n").replace(b"line 30\n", b""))
-    (root / "old.py").unlink()
-    project.git("mv", "moved.py", "package/new place.py")
-    project.write("package/new place.py", COMMITTED["moved.py"] + b"and changed\n")
-    (root / "run.sh").chmod(0o755)
-    project.write("image.bin", bytes(range(255, -1, -1)) * 3)
-    project.write("no-end.txt", b"one\ntwo\nthree")
-    project.write("empty.txt", b"no longer\n")
-    project.write("readme.md", b"")
-    project.write("package/deep/module.py", b"a = 2")
-    (root / "folder/inner.txt").unlink()
-    (root / "folder").rmdir()
-    project.write("folder", b"a file now\n")
-    (root / "shape").unlink()
-    project.write("shape/is/a/folder.py", b"b = 1\n")
-    (root / "link").unlink()
-    (root / "link").symlink_to("package/new place.py")
-    project.write("new.py", b"print()\n")
-    project.git("add", "--intent-to-add", "new.py")
-    project.write("staged.py", b"staged = 1\n")
-    project.git("add", "staged.py")
-    project.write("untracked.py", b"c = 1\n")
-    project.write("untracked/in/folders.py", b"d = 1")
-    project.write("untracked/empty", b"")
-    project.write("untracked/weights.bin", b"\0\1\2" * 1000)
-    project.write("untracked/program", b"#!/bin/sh\n").chmod(0o755)
-    (root / "untracked/link").symlink_to("../nowhere at all")
-    (root / "untracked/folder-link").symlink_to("../package")
 
 
 def test_the_patch_makes_the_same_files_of_a_fresh_clone(code, tmp_path):
@@ -307,8 +206,7 @@ def test_a_tracked_or_staged_secret_is_left_out_as_well(code):
     (code.root / "prod.pem").unlink()
     code.write("new.key", "hunter2\n")
     code.git("add", "new.key")
-    found = state(code)
-    assert sorted(path for path, _ in found["left_out"]) == [".env", "new.key", "prod.pem"]
+    assert sorted(path for path, _ in state(code)["left_out"]) == [".env", "new.key", "prod.pem"]
     assert patch_of(code) == b""
 
 
@@ -318,8 +216,7 @@ def test_files_whose_content_is_secret_are_left_out_and_told(code):
         code.write(f"innocent{number}.py", text)
     code.write("train.py", f"x = 1\n{SECRET}\n")
     code.write("beside.py", "x = 1\n")
-    found = state(code)
-    assert sorted(found["left_out"]) == [[f"innocent{number}.py", "may be secret"] for number in range(6)] + [["train.py", "may be secret"]]
+    assert sorted(state(code)["left_out"]) == [[f"innocent{number}.py", "may be secret"] for number in range(6)] + [["train.py", "may be secret"]]
     patch = patch_of(code)
     assert not any(text.strip().encode() in patch for text in texts) and b"beside.py" in patch
 
@@ -344,8 +241,7 @@ def test_big_files_are_left_out_and_told_changed_or_new(code):
     code.write("table.csv", b"1,2\n" * 300_000)
     code.write("weights.bin", os.urandom(1 << 20) + b"x")
     code.write("just-fits.txt", b"x" * (1 << 20))
-    found = state(code)
-    assert sorted(found["left_out"]) == [["table.csv", "too large"], ["weights.bin", "too large"]]
+    assert sorted(state(code)["left_out"]) == [["table.csv", "too large"], ["weights.bin", "too large"]]
     assert b"just-fits.txt" in patch_of(code) and len(patch_of(code)) < 1_100_000
 
 
@@ -373,8 +269,7 @@ def test_of_very_many_untracked_files_those_near_the_top_are_kept_and_the_number
     for number in range(1_010):
         code.write(f"deep/folder/{number}.txt", b"x\n")
     code.write("top.py", "x\n")
-    found = state(code)
-    assert found["left_out"] == [["", "11 untracked files: too many files"]]
+    assert state(code)["left_out"] == [["", "11 untracked files: too many files"]]
     patch = patch_of(code)
     assert b"top.py" in patch and patch.count(b"diff --git ") == 1_000
 
@@ -484,7 +379,7 @@ def test_a_sha256_repository_records_its_longer_hashes(project, tmp_path):
     modern.write("image.bin", bytes(range(256)))
     modern.commit("first")
     modern.write("readme.md", "changed\n")
-    modern.write("image.bin", bytes(range(255, -1, -1)))
+    modern.write("image.bin", bytes(range(255, -1, -1)) * 2)
     modern.write("new.py", "x\n")
     assert len(state(modern)["commit"]) == 64
     assert made_again(modern, tmp_path) == files(modern.root)
@@ -556,18 +451,13 @@ def test_git_dir_and_work_tree_variables_count(code, tmp_path):
     assert b"+changed\n" in patch_of(code) and b"new.py" in patch_of(code)
 
 
-@pytest.mark.parametrize("name", ["MLVC_DISABLE_GIT", "WANDB_DISABLE_GIT"])
-def test_with_git_disabled_nothing_is_recorded_of_it(code, name):
+@pytest.mark.parametrize("name", ["MLVC_DISABLE", "WANDB_DISABLE"])
+def test_what_a_person_switches_off_is_not_recorded(code, name):
     code.write("readme.md", "changed\n")
-    assert "git" not in record(code, **{name: "true"})["facts"]
-    assert patch_of(code) == b""
-
-
-@pytest.mark.parametrize("name", ["MLVC_DISABLE_CODE", "WANDB_DISABLE_CODE"])
-def test_with_code_disabled_the_commit_is_recorded_and_no_patch(code, name):
-    code.write("readme.md", "changed\n")
-    assert state(code, **{name: "1"})["commit"] == code.head()
-    assert patch_of(code) == b""
+    assert state(code, "no-code", **{f"{name}_CODE": "1"})["commit"] == code.head()
+    assert patch_of(code, "no-code") == b""
+    assert "git" not in record(code, "no-git", **{f"{name}_GIT": "true"})["facts"]
+    assert patch_of(code, "no-git") == b""
 
 
 def test_mlvcs_own_name_of_a_variable_wins(code):

@@ -37,7 +37,7 @@ def script(path: Path, text: str) -> None:
 def refuses_big_files(project):
     """Tells whether a commit of a big file is refused by mlvc."""
     name = f"big{next(COUNT)}.bin"
-    project.write(name, BIG)
+    project.write(name, BIG + name)
     project.git("add", "-f", name)
     done = project.git("commit", "-q", "-m", "big", code=None)
     project.git("rm", "-q", "-f", name)
@@ -93,7 +93,7 @@ def test_a_hook_of_another_version_is_named_and_renewed(project):
 def test_outside_of_git_it_says_so(project, tmp_path):
     (tmp_path / "plain").mkdir()
     for action in ("install", "status", "uninstall"):
-        done = project.at(tmp_path / "plain").mlvc("hooks", action, code=1)
+        done = project.at(tmp_path / "plain").mlvc("hooks", action, code=2)
         assert "not a git repository" in done.err
     assert os.listdir(tmp_path / "plain") == []
 
@@ -365,6 +365,9 @@ def test_beside_husky_a_snippet_is_printed_that_works_when_pasted(project, tmp_p
     assert fresh.read("m.bin") == "one\n"
 
 
+GUARD = "command -v mlvc >/dev/null 2>&1 || exit 0; "
+
+
 @pytest.mark.parametrize(("manager", "name"), [("lefthook", "lefthook.yml"), ("lefthook", "lefthook.toml"), ("pre-commit", ".pre-commit-config.yaml")])
 def test_beside_other_managers_a_snippet_for_every_hook_is_printed_and_nothing_is_placed(project, tmp_path, manager, name):
     import yaml
@@ -379,9 +382,9 @@ def test_beside_other_managers_a_snippet_for_every_hook_is_printed_and_nothing_i
     assert said["manager"] == manager and said["merges"]
     snippet = yaml.safe_load(said["snippet"])
     if manager == "lefthook":
-        assert {hook: one["commands"]["mlvc"]["run"] for hook, one in snippet.items()} == {hook: f"mlvc hook {hook} {{0}}" for hook in NAMES}
+        assert {hook: one["commands"]["mlvc"]["run"] for hook, one in snippet.items()} == {hook: f"{GUARD}mlvc hook {hook} {{0}}" for hook in NAMES}
     else:
-        assert {hook["entry"]: hook["stages"] for hook in snippet["repos"][0]["hooks"]} == {f"mlvc hook {hook}": [hook] for hook in NAMES}
+        assert {hook["entry"]: hook["stages"] for hook in snippet["repos"][0]["hooks"]} == {f"""sh -c '{GUARD}mlvc hook {hook} "$@"' mlvc""": [hook] for hook in NAMES}
     fresh.mlvc("hooks", "install", "--force")
     assert refuses_big_files(fresh)
 

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Project
 
 MAIN = {"model.bin": "one\n", "data/a.txt": "a\n", "data/b.txt": "b\n"}
 FEATURE = {"model.bin": "two\n", "data/a.txt": "a, longer\n", "data/c.txt": "c\n"}
@@ -32,7 +31,7 @@ def is_in_line(project) -> bool:
     return bool(says["pins"]) and not says["leftover"] and not any(pin["changes"] for pin in says["pins"])
 
 
-_made: list[Path] = []
+_made: list[tuple[type, Path]] = []
 
 
 @pytest.fixture
@@ -46,11 +45,12 @@ def forked(request, tmp_path, tmp_path_factory, environment):
         pin_all(project, FEATURE)
         project.commit("pins of feature")
         project.git("switch", "-q", "main")
-        _made.append(tmp_path_factory.mktemp("forked") / "project")
-        shutil.copytree(project.root, _made[0], symlinks=True)
+        _made.append((type(project), tmp_path_factory.mktemp("forked") / "project"))
+        shutil.copytree(project.root, _made[0][1], symlinks=True)
         return project
-    shutil.copytree(_made[0], tmp_path / "project", symlinks=True)
-    copied = Project(tmp_path / "project", environment)
+    kind, original = _made[0]
+    shutil.copytree(original, tmp_path / "project", symlinks=True)
+    copied = kind(tmp_path / "project", environment)
     copied.git("status", "--short")  # Git looks at the files anew
     return copied
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_a_changed_output_is_told_file_by_file_and_exits_with_1(trained):
     trained.commit("a file by chance")
     train(trained)
     done = trained.mlvc("reproduce", "first", code=1)
-    assert "output model: the same" in done.out and "output log: 1 file differ from log:v0" in done.out
+    assert "output model: the same" in done.out and "output log: 1 file differs from log:v0" in done.out
     assert "modified: t.bin" in done.out and "train.py" not in done.out
     again = reproduce(trained, "first", code=1)
     assert not again["is_same"] and outputs(again) == {"model": True, "log": False}
@@ -188,7 +189,8 @@ def test_the_worktree_stays_when_asked(trained, tmp_path):
     named = reproduce(trained, "--dir", str(tmp_path / "a place"), "first")["folder"]
     assert named == str(tmp_path / "a place")
     for folder in (kept, named):
-        assert open(f"{folder}/rate.txt").read() == "0.1\n" and open(f"{folder}/model.bin").read() == "weights 0.1\n"
+        there = trained.at(Path(folder))
+        assert there.read("rate.txt") == "0.1\n" and there.read("model.bin") == "weights 0.1\n"
         assert folder in trained.git("worktree", "list").out
 
 
@@ -250,6 +252,40 @@ def test_a_repository_of_sha256_is_reproduced_too(trained, tmp_path):
     assert outputs(reproduce(modern, "first")) == {"model": True}
 
 
+def test_a_workspace_below_the_top_of_the_repository_is_found_again(trained):
+    for path in ("train.py", "rate.txt"):
+        trained.write(f"team/one/{path}", trained.read(path))
+    trained.git("mv", "mlvc.toml", "team/mlvc.toml")
+    trained.commit("moved")
+    trained.write("team/one/rate.txt", "uncommitted below\n")
+    trained.run("python", "train.py", cwd=trained.root / "team/one", NAME="first")
+    trained.git("checkout", "-q", ".")
+    done = trained.run("mlvc", "--json", "reproduce", "first", cwd=trained.root / "team")
+    assert outputs(done.data) == {"model": True}
+
+
+def test_a_run_in_a_submodule_is_reproduced_there(trained, tmp_path):
+    outer = trained.at(tmp_path / "outer")
+    outer.root.mkdir()
+    outer.git("init", "-q")
+    outer.git("submodule", "add", "-q", str(trained.root), "part")
+    outer.git("commit", "-q", "-m", "outer")
+    part = outer.at(outer.root / "part")
+    part.mlvc("init", code=None)
+    part.write("rate.txt", "uncommitted\n")
+    train(part)
+    part.write("rate.txt", "edited since\n")
+    before = outer.git("status", "--porcelain").out, part.git("status", "--porcelain").out
+    assert outputs(reproduce(part, "first")) == {"model": True}
+    assert (outer.git("status", "--porcelain").out, part.git("status", "--porcelain").out) == before
+
+
+def test_what_a_person_has_set_for_another_run_does_not_reach_the_new_one(trained):
+    train(trained)
+    again = reproduce(trained, "project/first", MLVC_RUN_ID="mine", WANDB_PROJECT="elsewhere", MLVC_RESUME="must", MLVC_SKIP="1")
+    assert again["is_same"] and again["run"]["project"] == "project-reproduced" and again["run"]["label"] != "mine"
+
+
 # -- inputs and outputs --------------------------------------------------------------------------------------------------
 
 USES = """\
@@ -258,8 +294,7 @@ with mlvc.init(name="first") as run:
     data = run.use_artifact("data:latest").download("in")
     text = (pathlib.Path(data) / "data.txt").read_text()
     run.log({"length": len(text)})
-    with mlvc.Artifact("copy", type="x").new_file("copy.txt") if False else open("copy.txt", "w") as file:
-        file.write(text)
+    pathlib.Path("copy.txt").write_text(text)
     copy = mlvc.Artifact("copy", type="x")
     copy.add_file("copy.txt")
     run.log_artifact(copy)
@@ -280,7 +315,7 @@ def test_inputs_are_those_of_the_first_run_though_latest_has_moved(trained):
     trained.commit("newer data")
     again = reproduce(trained, "first")
     assert again["is_same"] and outputs(again) == {"copy": True} and metrics(again) == {"length": (1, 0, 0.0)}
-    used = trained.mlvc("--json", "show", "project-reproduced/first-again").data["inputs"]
+    used = trained.mlvc("--json", "show", "project-reproduced/first").data["inputs"]
     assert [one["id"] for one in used] == [one["id"] for one in trained.mlvc("--json", "show", "run/first").data["inputs"]]
 
 
@@ -393,7 +428,7 @@ def test_a_folder_that_is_taken_is_refused_and_left_alone(trained, tmp_path):
     train(trained)
     mine = trained.at(tmp_path / "mine")
     mine.write("precious.txt", "mine\n")
-    assert "already exists" in refused(trained, "--dir", str(mine.root), "first")
+    assert "already exists" in trained.mlvc("reproduce", "--dir", str(mine.root), "first", code=None).err
     assert mine.read("precious.txt") == "mine\n" and len(list(mine.root.iterdir())) == 1
 
 
@@ -427,6 +462,6 @@ def test_interrupted_it_ends_the_run_and_takes_the_worktree_away(trained, tmp_pa
     out, err = program.communicate(timeout=30)
     assert program.returncode not in (0, None) and b"mlvc/workspace" not in err
     assert not list(temporary.iterdir()) and len(trained.git("worktree", "list").out.splitlines()) == 1
-    run = trained.mlvc("--json", "show", "project-reproduced/first-again").data
+    run = trained.mlvc("--json", "show", "project-reproduced/first").data
     assert not run["is_live"] and run["state"] in ("killed", "failed"), run["state"]
     assert trained.git("status", "--porcelain").out == ""

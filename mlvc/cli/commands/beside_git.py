@@ -70,9 +70,13 @@ def resolve_command(paths: tuple[Path, ...], side: str | None) -> int:
 
     workspace = context.workspace()
     if side is None:
+        is_tidied = settling.tidy(workspace)
         left = list(settling.conflicts(workspace).conflicts)
         lines, data = _shown(workspace, left)
-        if not left:
+        if is_tidied:
+            following.follow(workspace)
+            lines = ["both sides pin different paths: mlvc.lock is merged, and staged"]
+        elif not left:
             lines = ["nothing is in conflict in mlvc.lock"]
         output.result({"conflicts": data}, lines)
         return 1 if left else 0

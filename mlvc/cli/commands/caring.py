@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlvc.cli import context, output, shapes
+from mlvc.cli import context, output
 from mlvc.format.ids import short
+from mlvc.workspace import shapes
 
 if TYPE_CHECKING:
     from mlvc.maintenance.repacking import RepackPlan

@@ -100,7 +100,7 @@ def add_command(
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when files differ from their pins or something conflicts.")
 def status_command(exit_code: bool) -> int:
     """Show how files differ from their pins, what is not pushed, and what is in conflict."""
-    from mlvc.workspace import pinning
+    from mlvc.workspace import comparing, pinning
 
     workspace = context.workspace()
     tree = pinning.status(workspace)
@@ -112,7 +112,10 @@ def status_command(exit_code: bool) -> int:
         differs = False
         for pin in tree.pins:
             differs = differs or bool(pin.changes)
-            if pin.holds:
+            is_unknown = any(change.kind == comparing.UNKNOWN for change in pin.changes)
+            if is_unknown:
+                lines.append(f"{'unknown:':<10} {pin.pin.path}  ({pin.label}): 'mlvc pull' may bring it")
+            elif pin.holds:
                 lines.append(f"{'behind:':<10} {pin.pin.path} holds {pin.holds}, mlvc.lock pins {pin.label}; 'mlvc checkout' brings it in line")
             else:
                 lines += [f"{change.kind + ':':<10} {change.path}  ({pin.label})" for change in pin.changes]

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from mlvc.cli import context, output, parameters, shapes
+from mlvc.cli import context, output, parameters
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import Member, View
 from mlvc.format import names
 from mlvc.format.ids import short
 from mlvc.format.manifest import FileEntry
-from mlvc.workspace import contents, resolving
+from mlvc.workspace import contents, resolving, shapes
 from mlvc.workspace.workspace import Workspace
 
 

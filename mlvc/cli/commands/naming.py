@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from mlvc.cli import context, output, parameters, shapes
+from mlvc.cli import context, output, parameters
 from mlvc.errors import UsageError
 from mlvc.format import names, reference
-from mlvc.workspace import registry, resolving
+from mlvc.workspace import registry, resolving, shapes
 
 
 @click.group("alias")

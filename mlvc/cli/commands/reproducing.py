@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from mlvc.cli import context, output, parameters, shapes
+from mlvc.cli import context, output, parameters
+from mlvc.workspace import shapes
 
 _SHOWN = 10
 
 
 @click.command(
     "reproduce",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog="Examples: mlvc reproduce brisk-harbor-7   mlvc reproduce --keep brisk-harbor-7   mlvc reproduce RUN -- python train.py --quick",
 )
 @click.argument("run", type=parameters.RUN)
@@ -32,19 +32,20 @@ def reproduce_command(run: str, command: tuple[str, ...], folder: Path | None, k
     workspace = context.workspace()
     words = command[1:] if command[:1] == ("--",) else command
     done = reproducing.reproduce(workspace, run, command=words, folder=folder, keep=keep, show=_show, tell=output.note)
-    lines = [f"run {done.run.project}/{done.run.label} {done.run.state} with exit code {done.exit_code}"]
+    unlike = "" if done.ended_alike else f", the first time {done.first_exit_code}"
+    lines = [f"run {done.run.project}/{done.run.label} {done.run.state} with exit code {done.exit_code}{unlike}"]
     for one in done.outputs:
         if one.before is None or one.after is None:
             lines.append(f"  output {one.name}: {'made the first time only' if one.after is None else 'made this time only'}")
         elif one.is_same:
             lines.append(f"  output {one.name}: the same, bit for bit, as {one.before}")
         else:
-            lines.append(f"  output {one.name}: {output.count(len(one.changes), 'file')} differ from {one.before}: 'mlvc diff {one.before} {one.after}'")
+            lines.append(f"  output {one.name}: {output.count(len(one.changes), 'file')} differ{'s' if len(one.changes) == 1 else ''} from {one.before}: 'mlvc diff {one.before} {one.after}'")
             lines += [f"    {change.kind}: {change.path}" for change in one.changes[:_SHOWN]]
     for metric in done.metrics:
         if metric.differing:
             apart = "" if metric.largest is None else f", by {metric.largest:.3g} at most"
-            lines.append(f"  metric {metric.name}: {metric.differing:,} of {output.count(metric.values, 'value')} differ{apart}")
+            lines.append(f"  metric {metric.name}: {metric.differing:,} of {output.count(metric.values, 'value')} differ{'s' if metric.differing == 1 else ''}{apart}")
         else:
             lines.append(f"  metric {metric.name}: the same, {output.count(metric.values, 'value')}")
     if not done.is_same:
@@ -54,6 +55,7 @@ def reproduce_command(run: str, command: tuple[str, ...], folder: Path | None, k
     data = {
         "run": shapes.run(done.run),
         "exit_code": done.exit_code,
+        "first_exit_code": done.first_exit_code,
         "is_same": done.is_same,
         "outputs": [
             {"name": o.name, "before": o.before, "after": o.after, "is_same": o.is_same, "files": [{"path": c.path, "kind": c.kind} for c in o.changes]}

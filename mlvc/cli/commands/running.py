@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from mlvc.cli import context, output, parameters, shapes
-from mlvc.workspace import resolving
+from mlvc.cli import context, output, parameters
+from mlvc.workspace import resolving, shapes
 
 
 def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str | None]]:
