@@ -203,7 +203,13 @@ def _pre_commit(workspace: Workspace, _: list[str]) -> int:
     if workspace.checkout is not None and not workspace.checkout.is_rebasing():
         _follow(workspace, None)  # a merge that stopped, or made no commit, has moved pins, and called no hook
     refused = False
-    big = guarding.big_files(workspace)
+    new = guarding.new_files(workspace)
+    both = guarding.pinned_files(workspace, new)
+    if both:
+        refused = True
+        names = [file.path for file in both]
+        _say(f"{_some(names)}: pinned by mlvc.lock, and about to be kept by Git too", f"hint: {guarding.ignoring(both)}")
+    big = guarding.big_files(workspace, [file for file in new if file not in both])
     if big:
         refused = True
         where = os.environ.get("GIT_PREFIX", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -20,13 +20,21 @@ from mlvc.workspace import comparing, contents, following
 from mlvc.workspace.workspace import Workspace
 
 
-def big_files(workspace: Workspace) -> list[StagedFile]:
+def new_files(workspace: Workspace) -> list[StagedFile]:
+    """Returns the staged files whose content a commit would add, mlvc's own left out."""
+    found = [] if workspace.checkout is None else staged.new_files(workspace.checkout)
+    return [file for file in found if file.path != lock_file.FILE_NAME]
+
+
+def pinned_files(workspace: Workspace, found: Sequence[StagedFile]) -> list[StagedFile]:
+    """Returns the staged files that `mlvc.lock` pins: with both keeping a path, a checkout of Git's would write over what mlvc keeps."""
+    pins = lock_file.read(workspace.root) if found else {}
+    return [file for file in found if any(file.path == path or file.path.startswith(f"{path}/") for path in pins)]
+
+
+def big_files(workspace: Workspace, found: Sequence[StagedFile]) -> list[StagedFile]:
     """Returns the staged files that Git's history should not get, by size and by the patterns of `mlvc.toml`."""
-    if workspace.checkout is None:
-        return []
     settings = workspace.settings.hooks
-    own = (lock_file.FILE_NAME,)
-    found = [file for file in staged.new_files(workspace.checkout) if file.path not in own]
     refused, allowed = _matches(settings.refuse, found), _matches(settings.allow, found)
     bad = [file for file in found if (file.size > settings.max_file_bytes or file.path in refused) and file.path not in allowed]
     return [file for file in bad if file.path in refused or not staged.is_in_history(workspace.root, file.blob)]
@@ -45,6 +53,12 @@ def advice(files: Iterable[StagedFile], folder: str) -> str:
     """Returns the commands that give files to mlvc instead of Git, for somebody in a folder, from the top."""
     names = " ".join(shlex.quote(os.path.relpath(file.path, folder or ".")) for file in files)
     return f"git rm --cached -- {names} && mlvc add -- {names}" if " -" in f" {names}" else f"git rm --cached {names} && mlvc add {names}"
+
+
+def ignoring(files: Iterable[StagedFile]) -> str:
+    """Returns what leaves pinned files to mlvc."""
+    names = " ".join(shlex.quote(file.path) for file in files)
+    return f"git rm --cached -- {names}, and name them in .gitignore; or 'mlvc rm' gives them to Git"
 
 
 class ChangedPin(Struct, frozen=True):

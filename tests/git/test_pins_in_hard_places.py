@@ -186,6 +186,17 @@ def test_a_sparse_checkout_without_the_lock_file_removes_no_artifact(project):
     assert project.read("model.bin") == "one\n"
 
 
+def test_a_pinned_file_is_not_kept_by_git_too(project):
+    project.add("model.bin", "one\n")
+    project.commit()
+    project.write(".gitignore", "")
+    project.git("add", "-A")
+    done = project.git("commit", "-q", "-m", "both", code=1)
+    assert "model.bin: pinned by mlvc.lock" in done.err and "git rm --cached -- model.bin" in done.err
+    project.git("rm", "-q", "--cached", "model.bin")
+    project.git("commit", "-q", "-m", "one")
+
+
 def test_a_path_in_a_submodule_is_refused(project, tmp_path):
     sub = project.at(tmp_path / "sub")
     sub.root.mkdir()
