@@ -24,6 +24,7 @@ _VERBS = {
         "get": "looking",
         "why": "tracing",
         "lineage": "tracing",
+        "ui": "browsing",
     },
     "name and promote": {"alias": "naming", "link": "naming", "unlink": "naming", "delete": "naming"}
     | {"protect": "protecting", "verify": "protecting"},

@@ -48,26 +48,27 @@ def key_text(key: Key) -> str:
 
 
 def walk(
-    start: Key, up: Neighbours | None, down: Neighbours | None, depth: int | None
+    start: Key, above: Neighbours, below: Neighbours, up: int | None, down: int | None, most: int | None = None
 ) -> tuple[list[Key], list[tuple[Key, Key]]]:
-    """Returns the nodes and edges within `depth` steps up, and within `depth` steps down, of a node.
+    """Returns the nodes and edges within so many steps up, and within so many steps down, of a node.
 
     Args:
         start: where to begin.
-        up: what a node was made from or by; None not to go there.
-        down: what was made of a node; None not to go there.
-        depth: steps in each direction, None for all.
+        above: what a node was made from or by.
+        below: what was made of a node.
+        up, down: steps in each direction, None for all.
+        most: nodes; the walk ends where there are as many.
     """
     nodes: dict[Key, None] = {start: None}
     edges: dict[tuple[Key, Key], None] = {}
-    for neighbours, forward in ((up, False), (down, True)):
-        if neighbours is None:
-            continue
+    for neighbours, depth, forward in ((above, up, False), (below, down, True)):
         level, steps, seen = [start], 0, {start}
         while level and (depth is None or steps < depth):
             following = []
             for key in level:
                 for other in neighbours(key):
+                    if most is not None and other not in nodes and len(nodes) >= most:
+                        continue
                     nodes[other] = None
                     edges[(key, other) if forward else (other, key)] = None
                     if other not in seen:

@@ -75,6 +75,13 @@ def described(node: Node) -> str:
     return ", ".join(part for part in (node.label, node.kind_label, *node.marks) if part)
 
 
+def spoken(node: Node) -> str:
+    """Returns a node's name for those who hear it: what is drawn, and then all of what was shortened."""
+    drawn = f"{shortened(node.label, _LETTERS)} {shortened(_subtitle(node), _SMALL_LETTERS)}".strip()
+    whole = f"{node.label} {_subtitle(node)}".strip()
+    return drawn if drawn == whole else f"{drawn}, in full {whole}"
+
+
 _STYLE = f"""
 text {{ font: 13px system-ui, sans-serif; fill: {INK}; }}
 .sub {{ font-size: 11px; fill: {DIM}; }}
@@ -123,7 +130,7 @@ def inner_svg(shown: Picture, attributes: Mapping[Key, str] | None = None) -> st
             f'<g class="{kind}" transform="translate({x:.1f} {y:.1f})" {attributes.get(box.node.key, "")}>'
             f"<title>{_text(described(box.node))}</title>"
             f'<rect width="{SIZES.width:g}" height="{SIZES.height:g}" rx="{rounding:g}" fill="{fill}" stroke="{edge}"/>'
-            f'<text x="14" y="20">{_text(box.title)}</text><text class="sub" x="14" y="36">{_text(box.subtitle)}</text></g>'
+            f'<text aria-hidden="true" x="14" y="20">{_text(box.title)}</text> <text aria-hidden="true" class="sub" x="14" y="36">{_text(box.subtitle)}</text></g>'
         )
     return "\n".join(parts)
 

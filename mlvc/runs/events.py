@@ -17,7 +17,7 @@ Times are seconds since 1970 UTC, for display and for merging the logs of severa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgpack
@@ -141,6 +141,11 @@ def encode_history(rows: Iterable[dict[str, Any]]) -> bytes:
 
 def decode_history(data: bytes) -> list[dict[str, Any]]:
     """Returns the rows in a sealed history file."""
+    return list(each_row(data))
+
+
+def each_row(data: bytes) -> Iterator[dict[str, Any]]:
+    """Yields the rows in a sealed history file."""
     unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=len(data) + 1)
     unpacker.feed(data)
-    return list(unpacker)
+    yield from unpacker

@@ -108,7 +108,7 @@ def run(workspace: Workspace, view: View, text: str) -> RunId:
     """
     wanted = reference.parse_run(text)
     project = wanted.project or workspace.project
-    found = _runs_found(workspace, view, project, wanted)
+    found = runs_found(workspace, view, project, wanted)
     if not found:
         known = [names_of_run for r in view.runs(project) for names_of_run in (r.label, str(workspace.value(r.facts.get("name", '""'))))]
         near = _near(wanted.text, known, n=3, cutoff=0.5)
@@ -120,7 +120,8 @@ def run(workspace: Workspace, view: View, text: str) -> RunId:
     return found[0]
 
 
-def _runs_found(workspace: Workspace, view: View, project: str, wanted: RunReference) -> list[RunId]:
+def runs_found(workspace: Workspace, view: View, project: str, wanted: RunReference) -> list[RunId]:
+    """Returns the runs that a reference may mean, finished or under way."""
     live = live_run.list_live(workspace.runs_folder)
     if wanted.prefix is not None:
         ids = {r.id for r in view.runs()} | {r.id for r in live}

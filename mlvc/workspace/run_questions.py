@@ -185,6 +185,21 @@ def history(workspace: Workspace, view: View, identifier: RunId) -> list[dict[st
     return rows
 
 
+def each_row(workspace: Workspace, view: View, identifier: RunId, *, of_system: bool = False) -> Iterator[dict[str, Any]]:
+    """Yields what `history`, or `system`, returns, a row at a time: for those who want a million of them in little memory."""
+    for file in _files(view, identifier, SYSTEM if of_system else HISTORY):
+        yield from events.each_row(contents.read_whole(workspace, *file))
+    live = _live(workspace, identifier)
+    if live is not None:
+        yield from live[1].system if of_system else live[1].history()
+
+
+def heads(view: View, identifier: RunId) -> tuple[bytes, ...]:
+    """Returns what tells one state of a sealed run from another; nothing for one that was never sealed."""
+    found = view.run(identifier)
+    return tuple(found.heads) if found is not None else ()
+
+
 def system(workspace: Workspace, view: View, identifier: RunId) -> list[dict[str, Any]]:
     """Returns what the machine did while the run went on, one dictionary a look, by time."""
     describe(workspace, view, identifier)

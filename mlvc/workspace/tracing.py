@@ -36,6 +36,13 @@ def lineage(
         up: go to what it was made from.
         down: go to what was made of it.
     """
+    return around(workspace, view, start, up=depth if up else 0, down=depth if down else 0)
+
+
+def around(
+    workspace: Workspace, view: View, start: Member | RunId, *, up: int | None, down: int | None, most: int | None = None
+) -> Graph:
+    """Returns the graph around a node, with so many steps up and down; None is all of them. Of more than `most` nodes, the nearest."""
     focus: Key = (ARTIFACT, start.version) if isinstance(start, Member) else (RUN, start)
 
     def above(key: Key) -> Iterable[Key]:
@@ -48,7 +55,7 @@ def lineage(
             return [(ARTIFACT, version) for version in view.outputs(RunId(key[1]))]
         return [(RUN, run) for run in view.users(VersionId(key[1]))]
 
-    keys, edges = graph.walk(focus, above if up else None, below if down else None, depth)
+    keys, edges = graph.walk(focus, above, below, up, down, most)
     shown = set(keys)  # what stands in the picture is joined, also where the walk did not pass
     joined = dict.fromkeys([*edges, *((made, key) for key in keys for made in above(key) if made in shown)])
     edges = list(joined)

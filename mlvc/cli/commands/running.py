@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -80,18 +79,18 @@ def _show(data: bytes) -> None:
 def runs_command(filters: tuple[str, ...], max_count: int, everything: bool, commit: str | None) -> None:
     """List runs, the newest first."""
     from mlvc.git import commits
-    from mlvc.workspace import run_questions, tying
+    from mlvc.workspace import run_conditions, run_questions, tying
 
     workspace = context.workspace()
     of_commits = None if commit is None else commits.in_range(workspace.root, commit)
-    conditions = [_condition(text) for text in filters]
+    conditions = [run_conditions.parse(text) for text in filters]
     found = []
     with workspace.repository.reading() as view:
         for run in run_questions.list_runs(workspace, view, None if everything else workspace.project):
             if of_commits is not None and not tying.belongs(run.facts, of_commits):
                 continue
             data = shapes.run(run)
-            if all(_holds(data, *condition) for condition in conditions):
+            if all(condition.holds(data) for condition in conditions):
                 found.append(data)
             if len(found) >= max_count:
                 break
@@ -122,29 +121,6 @@ def _shown(summary: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _brief(value: Any) -> str:
     return f"{value:.5g}" if isinstance(value, float) else str(value)[:20]
-
-
-def _condition(text: str) -> tuple[str, str, Any]:
-    for operator in ("!=", ">=", "<=", "=", ">", "<"):
-        name, found, value = text.partition(operator)
-        if found and name:
-            try:
-                return name.strip(), operator, json.loads(value)
-            except ValueError:
-                return name.strip(), operator, value.strip()
-    raise click.UsageError(f"'{text}' is no filter: expected KEY=VALUE, or one of != > < >= <=")
-
-
-def _holds(data: dict[str, Any], name: str, operator: str, wanted: Any) -> bool:
-    value: Any = data
-    for part in name.split(".", 1) if name.startswith(("config.", "summary.", "facts.")) else [name]:
-        value = value.get(part) if isinstance(value, dict) else None
-    if operator in ("=", "!="):
-        same = wanted in value if isinstance(value, list) else value == wanted or str(value) == str(wanted)
-        return same == (operator == "=")
-    if not isinstance(value, (int, float)) or not isinstance(wanted, (int, float)):
-        return False
-    return {">": value > wanted, "<": value < wanted, ">=": value >= wanted, "<=": value <= wanted}[operator]
 
 
 @click.command("history", epilog="Example: mlvc history run/brisk-harbor-7 --key loss")

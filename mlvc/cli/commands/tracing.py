@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mlvc import atomic_file
 from mlvc.cli import context, output, parameters
 from mlvc.format.ids import short
 from mlvc.lineage import drawing
@@ -14,19 +15,32 @@ from mlvc.workspace import resolving
 
 @click.command("lineage", epilog="Examples: mlvc lineage mnist:v3   mlvc lineage run/abc --format mermaid")
 @click.argument("what", type=parameters.ANYTHING)
-@click.option("--format", "form", type=click.Choice(sorted(drawing.DRAWINGS)), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(sorted([*drawing.DRAWINGS, "png"])), default="text", show_default=True)
+@click.option("-o", "--output", "target", type=parameters.PATH, help="Write it into this file; a PNG goes nowhere else.")
 @click.option("--depth", type=click.IntRange(min=1), help="How many steps to go; default: all.")
 @click.option("--up", is_flag=True, help="Only what it was made from.")
 @click.option("--down", is_flag=True, help="Only what was made of it.")
-def lineage_command(what: str, form: str, depth: int | None, up: bool, down: bool) -> None:
+def lineage_command(what: str, form: str, target: Path | None, depth: int | None, up: bool, down: bool) -> None:
     """Show which runs and data made a version, and what was made of it."""
     from mlvc.workspace import tracing
 
+    if form == "png" and target is None:
+        raise click.UsageError("a PNG is no text: --output FILE says where it goes")
     workspace = context.workspace()
     with workspace.repository.reading() as view:
         start = resolving.version_or_run(workspace, view, what)
         graph = tracing.lineage(workspace, view, start, depth=depth, up=up or not down, down=down or not up)
-    output.result(drawing.as_data(graph), drawing.DRAWINGS[form](graph).rstrip("\n"))
+    if target is None:
+        output.result(drawing.as_data(graph), drawing.DRAWINGS[form](graph).rstrip("\n"))
+        return
+    if form == "png":
+        from mlvc.media import graph_image
+
+        data = graph_image.as_png(graph)
+    else:
+        data = drawing.DRAWINGS[form](graph).encode()
+    atomic_file.replace(target, data)
+    output.result({"path": str(target), "nodes": len(graph.nodes)}, f"{output.count(len(graph.nodes), 'node')} drawn in {target}")
 
 
 @click.command("why", epilog="Example: mlvc why /tmp/model.safetensors")

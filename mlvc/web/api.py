@@ -1,0 +1,294 @@
+"""`/api/v1`: the same things as JSON. Each endpoint says its parameters and answer once; the OpenAPI document is made of that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+import mlvc
+from mlvc.errors import NotFoundError, UsageError
+from mlvc.fold.questions import View
+from mlvc.format import names
+from mlvc.lineage import drawing
+from mlvc.web import artifacts, home, lineage_view, rendering, runs, series
+from mlvc.web.series import Columns, ColumnsCache
+from mlvc.web.site import Site
+from mlvc.workspace import contents, costs, run_conditions, run_questions, shapes, tracing
+from mlvc.workspace.run_questions import RecordedRun
+
+PREFIX = "/api/v1"
+MOST = 1_000
+
+
+class Parameter(Struct, frozen=True):
+    """One parameter: `where` is `path` or `query`; `schema` as JSON Schema says it."""
+
+    name: str
+    where: str
+    schema: dict[str, Any]
+    about: str
+
+
+class Endpoint(Struct, frozen=True):
+    """One endpoint: its path below `PREFIX`, who answers, what it takes, and the JSON Schema of what it gives."""
+
+    path: str
+    answer: Callable[[Request], Response]
+    about: str
+    parameters: tuple[Parameter, ...]
+    result: dict[str, Any]
+
+
+_TEXT = {"type": "string"}
+_OBJECT: dict[str, Any] = {"type": "object"}
+_OBJECTS: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
+_NAME = {"type": "string", "minLength": 1}
+
+_PAGING = (
+    Parameter("start", "query", {"type": "integer", "minimum": 0, "maximum": 10_000_000, "default": 0}, "How many to pass over."),
+    Parameter("count", "query", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50}, "How many at most."),
+)
+_OF_RUN = (Parameter("project", "path", _NAME, "The run's project."), Parameter("run", "path", _NAME, "The run's id, or its name."))
+_OF_COLLECTION = (Parameter("project", "path", _NAME, "The project, or `registry:NAME`."), Parameter("name", "path", _NAME, "The collection."))
+_OF_VERSION = (*_OF_COLLECTION, Parameter("version", "path", _NAME, "`v3`, or an alias."))
+
+
+def number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """Returns a whole number of the query; UsageError when it is none, or outside of its bounds."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+        raise UsageError(f"{name} is {text[:40]!r}, expected a whole number from {least:,} to {most:,}")
+    return int(text)
+
+
+def _paged(request: Request, found: Iterator[Any]) -> list[Any]:
+    start = number(request, "start", 0, 0, 10_000_000)
+    return list(islice(found, start, start + number(request, "count", 50, 1, MOST)))
+
+
+def _answer(data: Any) -> JSONResponse:
+    return JSONResponse(_plain(data))
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value as JSON can say it: numbers that are none as texts, keys as texts."""
+    if isinstance(value, float) and value - value != 0:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _status(request: Request) -> Response:
+    site = rendering.site_of(request)
+    with site.reading() as view:
+        sync = home.sync_state(site.workspace, view)
+        projects = run_questions.projects(view)
+    return _answer({"mlvc": mlvc.__version__, "state": site.state(), "project": site.workspace.project, "projects": projects, "is_read_only": site.is_read_only, "sync": sync})
+
+
+def _storage(request: Request) -> Response:
+    site = rendering.site_of(request)
+    with site.reading() as view:
+        found = costs.of_all(site.workspace, view)
+    return _answer({"raw_bytes": found.raw, "distinct_bytes": found.distinct, "stored_bytes": found.stored, "pack_bytes": found.packs})
+
+
+def _runs(request: Request) -> Response:
+    site = rendering.site_of(request)
+    conditions = [run_conditions.parse(one) for one in request.query_params.getlist("filter")]
+    project = request.path_params.get("project")
+    with site.reading() as view:
+        described = (shapes.run(run) for run in run_questions.list_runs(site.workspace, view, project))
+        found = _paged(request, (one for one in described if all(condition.holds(one) for condition in conditions)))
+        total = run_questions.count_runs(site.workspace, view, project)
+    return _answer({"runs": found, "total": total})
+
+
+def _run(request: Request) -> Response:
+    site = rendering.site_of(request)
+    with site.reading() as view:
+        run = runs.run_of(request, site.workspace, view)
+        data = shapes.run(run)
+        data["inputs"] = [version.hex() for version in run_questions.inputs(site.workspace, view, run.id)]
+        data["outputs"] = [version.hex() for version in view.outputs(run.id)]
+    return _answer(data)
+
+
+_cache = ColumnsCache()
+_reading = threading.Lock()
+
+
+def columns_of(site: Site, view: View, run: RecordedRun, *, of_system: bool) -> Columns:
+    """Returns a run's numbers as columns; those of a run that ended are kept."""
+    rows = run_questions.each_row(site.workspace, view, run.id, of_system=of_system)
+    if run.is_live:
+        return Columns(rows)
+    return _cache.get((run.id, run_questions.heads(view, run.id), of_system), rows)
+
+
+def _series(request: Request) -> Response:
+    site = rendering.site_of(request)
+    most = number(request, "points", 600, 4, series.MOST_POINTS)
+    axis = request.query_params.get("x", series.STEP)
+    wanted = request.query_params.getlist("key")
+    of_system = request.query_params.get("of") == "system"
+    with site.reading() as view:
+        run = runs.run_of(request, site.workspace, view)
+        with _reading:
+            found = columns_of(site, view, run, of_system=of_system)
+    if axis not in found.axes and axis not in found.keys:
+        raise NotFoundError(f"nothing was logged as '{axis}'", hint="x is _step, _runtime, _timestamp, or a key")
+    keys = [key for key in wanted if key in found.keys] if wanted else list(found.keys)
+    data = {key: dict(zip(("x", "y"), found.points(key, axis, most), strict=True)) for key in keys}
+    return _answer({"rows": found.rows, "state": run.state, "is_live": run.is_live, "keys": list(found.keys), "series": data})
+
+
+def _console(request: Request) -> Response:
+    site = rendering.site_of(request)
+    with site.reading() as view:
+        run = runs.run_of(request, site.workspace, view)
+        console = run_questions.console(site.workspace, view, run.id)
+    start = number(request, "start", 0, 0, 1 << 29)
+    some = console[start : start + number(request, "count", 65_536, 1, 1 << 20)]
+    return _answer({"size_bytes": len(console), "start": start, "text": some.decode("utf-8", "replace")})
+
+
+def _collections(request: Request) -> Response:
+    site = rendering.site_of(request)
+    project = request.path_params.get("project")
+    with site.reading() as view:
+        found = _paged(request, view.collections(project))
+        data = [
+            {"name": one.name, "shown": names.display_collection(one.name), "type": one.type, "versions": one.count, "is_registry": names.is_registry(one.name)}
+            for one in found
+        ]
+    return _answer({"collections": data})
+
+
+def _versions(request: Request) -> Response:
+    site = rendering.site_of(request)
+    with site.reading() as view:
+        stored = artifacts.collection_of(request, view)
+        found = [shapes.version(site.workspace, view, member) for member in _paged(request, view.members(stored, newest_first=True))]
+    return _answer({"versions": found})
+
+
+def _version(request: Request) -> Response:
+    site = rendering.site_of(request)
+    with site.reading() as view:
+        return _answer(shapes.version(site.workspace, view, artifacts.member_of(request, view)))
+
+
+def _files(request: Request) -> Response:
+    site = rendering.site_of(request)
+    with site.reading() as view:
+        member = artifacts.member_of(request, view)
+        manifest = contents.of(site.workspace, view, member.version).manifest
+        files = [{"path": entry.path, "size_bytes": entry.size} for entry in _paged(request, iter(manifest))]
+    return _answer({"files": files, "count": manifest.count, "size_bytes": manifest.size_bytes})
+
+
+def _lineage(request: Request) -> Response:
+    site = rendering.site_of(request)
+    up, down = number(request, "up", 4, 0, 99), number(request, "down", 4, 0, 99)
+    with site.reading() as view:
+        start = lineage_view.start_of(view, request.query_params.get("of", ""))
+        graph = tracing.around(site.workspace, view, start, up=up, down=down, most=lineage_view.MOST_NODES)
+    return _answer(drawing.as_data(graph))
+
+
+ENDPOINTS = (
+    Endpoint("/status", _status, "Which repository this is, what is not pushed, what is in conflict.", (), _OBJECT),
+    Endpoint("/storage", _storage, "What the versions hold, and what it takes on this disk.", (), _OBJECT),
+    Endpoint(
+        "/runs", _runs, "Runs of all projects, the newest first.",
+        (Parameter("filter", "query", {"type": "array", "items": _TEXT}, "Conditions, as `config.lr>0.01`."), *_PAGING),
+        {"type": "object", "properties": {"runs": _OBJECTS, "total": {"type": "integer"}}, "required": ["runs", "total"]},
+    ),
+    Endpoint(
+        "/runs/{project}", _runs, "Runs of a project, the newest first.",
+        (_OF_RUN[0], Parameter("filter", "query", {"type": "array", "items": _TEXT}, "Conditions, as `config.lr>0.01`."), *_PAGING),
+        {"type": "object", "properties": {"runs": _OBJECTS, "total": {"type": "integer"}}, "required": ["runs", "total"]},
+    ),
+    Endpoint("/runs/{project}/{run}", _run, "One run.", _OF_RUN, _OBJECT),
+    Endpoint(
+        "/runs/{project}/{run}/series", _series, "What a run logged, as few points as a chart needs; no spike is lost.",
+        (
+            *_OF_RUN,
+            Parameter("key", "query", {"type": "array", "items": _TEXT}, "Which metrics; default: all."),
+            Parameter("x", "query", {"type": "string", "default": "_step"}, "`_step`, `_runtime`, `_timestamp`, or another metric."),
+            Parameter("points", "query", {"type": "integer", "minimum": 4, "maximum": series.MOST_POINTS, "default": 600}, "How many at most of each."),
+            Parameter("of", "query", {"type": "string", "enum": ["history", "system"]}, "What the program logged, or what the machine did."),
+        ),
+        {"type": "object", "properties": {"rows": {"type": "integer"}, "keys": {"type": "array", "items": _TEXT}, "series": _OBJECT}, "required": ["rows", "keys", "series"]},
+    ),
+    Endpoint(
+        "/runs/{project}/{run}/console", _console, "What the program printed.",
+        (
+            *_OF_RUN,
+            Parameter("start", "query", {"type": "integer", "minimum": 0, "maximum": 1 << 29, "default": 0}, "From which byte."),
+            Parameter("count", "query", {"type": "integer", "minimum": 1, "maximum": 1 << 20, "default": 65_536}, "How many bytes at most."),
+        ),
+        {"type": "object", "properties": {"text": _TEXT, "size_bytes": {"type": "integer"}}, "required": ["text", "size_bytes"]},
+    ),
+    Endpoint("/collections", _collections, "All collections, registered models among them.", _PAGING, {"type": "object", "properties": {"collections": _OBJECTS}, "required": ["collections"]}),
+    Endpoint(
+        "/collections/{project}", _collections, "The collections of a project, or of a registry.", (_OF_COLLECTION[0], *_PAGING),
+        {"type": "object", "properties": {"collections": _OBJECTS}, "required": ["collections"]},
+    ),
+    Endpoint(
+        "/collections/{project}/{name}", _versions, "The versions of a collection, the newest first.", (*_OF_COLLECTION, *_PAGING),
+        {"type": "object", "properties": {"versions": _OBJECTS}, "required": ["versions"]},
+    ),
+    Endpoint("/collections/{project}/{name}/{version}", _version, "One version.", _OF_VERSION, _OBJECT),
+    Endpoint(
+        "/collections/{project}/{name}/{version}/files", _files, "The files of a version, by path.", (*_OF_VERSION, *_PAGING),
+        {"type": "object", "properties": {"files": _OBJECTS, "count": {"type": "integer"}}, "required": ["files", "count"]},
+    ),
+    Endpoint(
+        "/lineage", _lineage, "Runs and versions around one of them.",
+        (
+            Parameter("of", "query", _TEXT, "`run:` or `artifact:`, and the id in hexadecimal."),
+            Parameter("up", "query", {"type": "integer", "minimum": 0, "maximum": 99, "default": 4}, "Steps to what it was made from."),
+            Parameter("down", "query", {"type": "integer", "minimum": 0, "maximum": 99, "default": 4}, "Steps to what was made of it."),
+        ),
+        {"type": "object", "properties": {"nodes": _OBJECTS, "edges": _OBJECTS}, "required": ["nodes", "edges"]},
+    ),
+)  # fmt: skip
+
+_PROBLEM = {"type": "object", "properties": {"error": _TEXT, "hint": {"type": ["string", "null"]}}, "required": ["error"]}
+
+
+def document(_: Request) -> Response:
+    """The OpenAPI document."""
+    problem = {"description": "What went wrong, in one sentence.", "content": {"application/json": {"schema": _PROBLEM}}}
+    paths: dict[str, Any] = {}
+    for one in ENDPOINTS:
+        paths[f"{PREFIX}{one.path}"] = {
+            "get": {
+                "summary": one.about,
+                "parameters": [
+                    {"name": p.name, "in": p.where, "required": p.where == "path" or (one.path == "/lineage" and p.name == "of"), "description": p.about, "schema": p.schema}
+                    for p in one.parameters
+                ],
+                "responses": {
+                    "200": {"description": "What was asked for.", "content": {"application/json": {"schema": one.result}}},
+                    "400": problem,
+                    "404": problem,
+                    "409": problem,
+                },
+            }
+        }
+    info = {"title": "mlvc", "version": "1", "description": "One local repository of mlvc. Times are milliseconds since 1970 UTC, sizes bytes."}
+    return JSONResponse({"openapi": "3.1.0", "info": info, "paths": paths})

@@ -1,0 +1,243 @@
+"""The files of a version: a folder at a time, and a look into each without running anything of it."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from msgspec import Struct
+
+from mlvc.fold.questions import Member, View
+from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
+from mlvc.workspace import contents
+from mlvc.workspace.contents import Contents
+from mlvc.workspace.workspace import Workspace
+
+IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".bmp": "image/bmp", ".svg": "image/svg+xml"}
+SOUNDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
+FILMS = {".mp4": "video/mp4", ".webm": "video/webm"}
+PAGES = {".html": "text/html", ".htm": "text/html"}
+TENSORS = (".safetensors", ".npy", ".npz", ".pt", ".pth", ".bin", ".gguf", ".h5", ".hdf5", ".keras")
+
+PER_FOLDER = 500
+ROWS = 100
+TEXT_BYTES = 256 << 10
+_JSON_BYTES = 2 << 20
+_LONGEST_LINE = 4_000
+_MOST_ROWS_PASSED = 200_000
+_CELL = 300
+
+
+class Item(Struct, frozen=True):
+    """A file or folder of a listing: its name, path, size in bytes, files within (0 for a file), and whether it is an image."""
+
+    name: str
+    path: str
+    size: int
+    count: int
+    is_image: bool = False
+    uri: str = ""
+
+
+class Listing(Struct, frozen=True):
+    """A page of what is in a folder: the way down to it as (name, path), items, and whether there are more."""
+
+    folder: str
+    way: tuple[tuple[str, str], ...]
+    items: tuple[Item, ...]
+    start: int
+    total: int
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a page follows."""
+        return (self.start + 1) * PER_FOLDER < self.total
+
+
+def folder(workspace: Workspace, view: View, member: Member, path: str, page: int) -> Listing:
+    """Returns a page of what a version holds in a folder, folders first."""
+    path = path.strip("/")
+    prefix = f"{path}/" if path else ""
+    folders: dict[str, list[int]] = {}
+    files: list[Item] = []
+    for entry in contents.of(workspace, view, member.version).manifest:
+        if not entry.path.startswith(prefix):
+            continue
+        first, slash, _ = entry.path[len(prefix) :].partition("/")
+        if slash:
+            found = folders.setdefault(first, [0, 0])
+            found[0] += 1
+            found[1] += entry.size
+        else:
+            files.append(_item(entry, first))
+    items = [*(Item(name, f"{prefix}{name}", size, count) for name, (count, size) in sorted(folders.items())), *files]
+    parts = PurePosixPath(path).parts
+    way = tuple((part, "/".join(parts[: place + 1])) for place, part in enumerate(parts))
+    return Listing(path, way, tuple(items[page * PER_FOLDER : (page + 1) * PER_FOLDER]), page, len(items))
+
+
+def _item(entry: Entry, name: str) -> Item:
+    is_image = PurePosixPath(name).suffix.lower() in IMAGES and isinstance(entry, FileEntry)
+    return Item(name, entry.path, entry.size, 0, is_image, entry.uri if isinstance(entry, ReferenceEntry) else "")
+
+
+def content_type(path: str) -> tuple[str, bool]:
+    """Returns the type that a file is served as, and whether a page may show it; anything else is only saved to disk."""
+    suffix = PurePosixPath(path).suffix.lower()
+    for known in (IMAGES, SOUNDS, FILMS, PAGES):
+        if suffix in known:
+            return known[suffix], True
+    return "application/octet-stream", False
+
+
+class Preview(Struct, frozen=True):
+    """A look into a file.
+
+    Attributes:
+        kind: image, sound, film, page, table, json, text, bytes, reference or missing.
+        text: of a text, or what is to be said.
+        columns, rows: of a table; `statistics` is one dictionary a column, or empty.
+        page, has_more, count: of a table's rows.
+        is_cut: whether more of the text follows.
+    """
+
+    kind: str
+    text: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    statistics: tuple[dict[str, str], ...] = ()
+    page: int = 0
+    has_more: bool = False
+    count: int | None = None
+    is_cut: bool = False
+
+
+def preview(workspace: Workspace, held: Contents, path: str, page: int) -> Preview:
+    """Returns a look into a file; NotFoundError when the version has none, or its bytes are nowhere within reach."""
+    entry = held.manifest[path]
+    if isinstance(entry, ReferenceEntry):
+        return Preview("reference", entry.uri)
+    suffix = PurePosixPath(path).suffix.lower()
+    for kind, known in (("image", IMAGES), ("sound", SOUNDS), ("film", FILMS), ("page", PAGES)):
+        if suffix in known:
+            return Preview(kind)
+    with contents.open_entry(workspace, held, path) as file:
+        if suffix == ".parquet":
+            return _parquet(file, page)
+        if suffix in (".csv", ".tsv"):
+            return _separated(file, page, "\t" if suffix == ".tsv" else ",")
+        head = file.read(_JSON_BYTES if suffix in (".json", ".ipynb") and entry.size <= _JSON_BYTES else TEXT_BYTES)
+    if suffix == ".json" and entry.size == len(head):
+        try:
+            return Preview("json", cut_lines(json.dumps(json.loads(head), indent=2, ensure_ascii=False)))
+        except (ValueError, RecursionError):
+            pass  # it is shown as the text that it is
+    text = as_text(head, is_whole=entry.size == len(head))
+    if text is None:
+        return Preview("bytes", hex_dump(head[:512]), is_cut=entry.size > 512)
+    return Preview("text", cut_lines(text), is_cut=entry.size > len(head))
+
+
+def as_text(data: bytes, *, is_whole: bool) -> str | None:
+    """Returns bytes as text, or None when they are none; a character cut off at the end does not count against what is not whole."""
+    if b"\0" in data:
+        return None
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(data, final=is_whole)
+    except UnicodeDecodeError:
+        return None
+
+
+def cut_lines(text: str) -> str:
+    """Returns a text whose lines a browser can lay out: a line of megabytes would stop it."""
+    return "\n".join(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}… ({len(line):,} characters)" for line in text.split("\n"))
+
+
+def hex_dump(data: bytes) -> str:
+    """Returns bytes as hexadecimal lines of 16, with their characters beside."""
+    lines = []
+    for at in range(0, len(data), 16):
+        some = data[at : at + 16]
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in some)
+        lines.append(f"{at:08x}  {some.hex(' '):47}  {shown}")
+    return "\n".join(lines)
+
+
+def _separated(file: Any, page: int, separator: str) -> Preview:
+    text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+    rows = csv.reader(_bounded_lines(text), delimiter=separator)
+    first = min(page * ROWS, _MOST_ROWS_PASSED)
+    columns: tuple[str, ...] = ()
+    found: list[tuple[str, ...]] = []
+    try:
+        for place, row in enumerate(rows):
+            if place == 0:
+                columns = tuple(cell[:_CELL] for cell in row)
+            elif place > first:
+                if len(found) == ROWS:
+                    return Preview("table", columns=columns, rows=tuple(found), page=page, has_more=True)
+                found.append(tuple(cell[:_CELL] for cell in row))
+    except csv.Error as error:
+        return Preview("text", f"this table cannot be read: {error}")
+    return Preview("table", columns=columns, rows=tuple(found), page=page)
+
+
+def _bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(1 << 20):
+        yield line
+
+
+def _parquet(file: Any, page: int) -> Preview:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        return Preview("text", "tables are shown once pyarrow is installed: pip install 'mlvc[media]'")
+    try:
+        opened = pyarrow.parquet.ParquetFile(file)
+        columns = tuple(opened.schema_arrow.names)
+        first = page * ROWS
+        rows: list[tuple[str, ...]] = []
+        passed = 0
+        for group in range(opened.num_row_groups):
+            size = opened.metadata.row_group(group).num_rows
+            if passed + size > first and len(rows) < ROWS:
+                part = opened.read_row_group(group).slice(max(0, first - passed), ROWS - len(rows))
+                rows += [tuple(_cell(value) for value in row.values()) for row in part.to_pylist()]
+            passed += size
+        statistics = tuple(_statistics(opened, column) for column in range(opened.metadata.num_columns)) if opened.metadata.num_columns == len(columns) else ()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        return Preview("text", f"this table cannot be read: {error}")
+    return Preview("table", columns=columns, rows=tuple(rows), statistics=statistics, page=page, has_more=first + ROWS < passed, count=passed)
+
+
+def _statistics(opened: Any, column: int) -> dict[str, str]:
+    """Returns least, greatest and missing values of a column, as the file itself says them."""
+    least = greatest = None
+    missing = 0
+    for group in range(opened.num_row_groups):
+        said = opened.metadata.row_group(group).column(column).statistics
+        if said is None:
+            return {}
+        missing += said.null_count or 0
+        if said.has_min_max:
+            try:
+                least = said.min if least is None else min(least, said.min)
+                greatest = said.max if greatest is None else max(greatest, said.max)
+            except TypeError:
+                return {}
+    return {} if least is None else {"least": _cell(least), "greatest": _cell(greatest), "missing": f"{missing:,}"}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):
+        return f"{value.get('path') or 'media'} ({len(value['bytes']):,} bytes)"
+    text = str(value)
+    return text if len(text) <= _CELL else f"{text[:_CELL]}…"

@@ -1,0 +1,94 @@
+"""Serves the pages on this machine until somebody stops it."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable, Iterable
+
+import uvicorn
+
+from mlvc.errors import UsageError
+from mlvc.web.application import application
+from mlvc.web.guards import LOOPBACK
+from mlvc.web.site import Site
+from mlvc.workspace.workspace import Workspace
+
+DEFAULT_PORT = 5151
+_TRIED = 20
+
+
+def serve(
+    workspace: Workspace, *, host: str = "127.0.0.1", port: int | None = None, is_read_only: bool = False, tell: Callable[[str], None], opened: Callable[[str], None]
+) -> None:
+    """Serves pages; returns when it is stopped.
+
+    Args:
+        workspace: whose.
+        host: an address of this machine; beyond loopback, pages are answered only to those who know a token.
+        port: None for the first free one from `DEFAULT_PORT` on; 0 for any.
+        is_read_only: whether pages change nothing.
+        tell: hears the address to open.
+        opened: is called with it once pages are answered.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+    is_local = host in (*LOOPBACK, "::1")
+    listening = _listen(host, port)
+    token = None if is_local else secrets.token_urlsafe(24)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
+    names = () if is_local else (host.lower(), socket.gethostname().lower())
+
+    def started() -> None:
+        tell(address)
+        opened(address)
+
+    PageServer(Site(workspace, is_read_only=is_read_only), started, hosts=names, token=token).run([listening])
+
+
+class PageServer(uvicorn.Server):
+    """Answers requests for one site until it is told to end.
+
+    Args:
+        site: the repository.
+        started: is called once requests are answered.
+        hosts, token: see `application`.
+    """
+
+    def __init__(self, site: Site, started: Callable[[], None], *, hosts: Iterable[str] = (), token: str | None = None) -> None:
+        app = application(site, hosts=hosts, token=token)
+        super().__init__(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=2, server_header=False))
+        self._site = site
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn; pages that listen for changes are let go first."""
+        self._site.is_ending = True
+        await super().shutdown(sockets)
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = range(DEFAULT_PORT, DEFAULT_PORT + _TRIED) if port is None else [port]
+    problem: OSError | None = None
+    for one in wanted:
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((host, one))
+        except OSError as error:
+            made.close()
+            problem = error
+            continue
+        made.listen(128)
+        made.set_inheritable(True)
+        return made
+    assert problem is not None, "there was one to try"
+    raise UsageError(f"cannot listen on {host} port {wanted[-1]}: {(problem.strerror or str(problem)).lower()}", hint="--port names another")

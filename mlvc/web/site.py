@@ -1,0 +1,57 @@
+"""The repository behind the pages: opened once, asked by one request at a time, and watched for changes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from mlvc.fold.questions import View
+from mlvc.format.ids import digest
+from mlvc.workspace.workspace import Workspace
+
+
+class Site:
+    """What every page shares.
+
+    Attributes:
+        workspace: where everything is.
+        is_read_only: whether pages may change nothing.
+        secret: what forms of this process' pages hold, so that no other site's page can send one.
+        is_ending: whether the server stops: what pages listen to ends then.
+        is_export: whether pages are written as files: then they hold no forms, and nothing is asked of a server.
+    """
+
+    def __init__(self, workspace: Workspace, *, is_read_only: bool = False, is_export: bool = False) -> None:
+        self.workspace = workspace
+        self.is_read_only = is_read_only or is_export
+        self.is_export = is_export
+        self.is_ending = False
+        self.secret = secrets.token_urlsafe(24)
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def reading(self) -> Iterator[View]:
+        """A view that stays as it is for the length of a block. Requests take turns: SQLite answers in microseconds."""
+        with self._lock, self.workspace.repository.reading() as view:
+            yield view
+
+    @contextmanager
+    def alone(self) -> Iterator[Workspace]:
+        """The workspace, for a change: no other request reads or writes meanwhile."""
+        with self._lock:
+            yield self.workspace
+
+    def state(self) -> str:
+        """Returns a word that changes whenever a page may have changed: a transaction came, a run logged, began or ended."""
+        with self._lock:
+            standing = self.workspace.repository.refresh()
+            pending = sorted(self.workspace.repository.pending.ids())
+        parts = [f"{standing.number}", standing.hash.hex(), *(one.hex() for one in pending)]
+        with suppress(OSError):
+            for folder in sorted(os.scandir(self.workspace.runs_folder), key=lambda entry: entry.name):
+                with suppress(OSError):
+                    parts += [f"{folder.name}/{one.name} {one.stat().st_mtime_ns} {one.stat().st_size}" for one in os.scandir(folder.path)]
+        return digest("\n".join(parts).encode()).hex()[:16]

@@ -1,0 +1,188 @@
+"""Every page answers, says what there is, and shows what users wrote as text."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from conftest import HOSTILE, Browser, publish, record
+
+from mlvc.workspace import registry
+
+
+def test_every_page_that_a_link_leads_to_is_there(browser):
+    waiting, seen = ["/", "/runs", "/artifacts", "/registry", "/openapi.json"], set()
+    while waiting:
+        address = waiting.pop()
+        if address in seen:
+            continue
+        seen.add(address)
+        answer = browser.get(address)
+        assert answer.status == 200, f"{address}: {answer.text[-400:]}"
+        if answer.headers["content-type"].startswith("text/html"):
+            waiting += browser.links(answer.text)
+    assert len(seen) > 60
+
+
+def test_empty_pages_say_what_to_type(empty):
+    assert "mlvc add data" in empty.page("/")
+    assert "mlvc run --" in empty.page("/runs")
+    assert "mlvc add data" in empty.page("/artifacts")
+    assert "mlvc link" in empty.page("/registry")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/nothing", "/artifacts/p/none", "/artifacts/p/net/v9", "/artifacts/p/net/v0/none", "/artifacts/p/net/v0/files/none", "/runs/p/none", "/registry/none", "/runs/p/x/none",
+     "/lineage?of=artifact:" + "0" * 64, "/static/none.css", "/artifacts/p/net/v0/raw/../../x"],
+)  # fmt: skip
+def test_what_is_not_there_is_said_in_a_sentence(browser, address):
+    answer = browser.get(address)
+    assert answer.status == 404
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("address", ["/lineage", "/lineage?of=x", "/lineage?of=run:zz", "/runs/p?q=%3D%3D", "/runs/p?page=-1", "/runs/p?page=999999999999", "/runs/p?sort=config.none&group=x"])
+def test_odd_questions_break_nothing(browser, address):
+    assert browser.get(address).status in (200, 400)
+
+
+def test_what_users_wrote_is_text_on_every_page(workspace):
+    member = publish(workspace, "net", {f"{HOSTILE.replace('/', '')}.txt": HOSTILE.encode()}, metadata={HOSTILE: HOSTILE}, description=HOSTILE, tags=["t"])
+    run = record(workspace, name=HOSTILE, config={HOSTILE: HOSTILE}, rows=[{HOSTILE: 1.0}], facts={"notes": HOSTILE, "job_type": HOSTILE, "group": HOSTILE}, uses=[(member.version, "net")])
+    registry.link(workspace, member.version, "registry:model/best", ["production"], HOSTILE)
+    browser = Browser(workspace)
+    waiting, seen = ["/", "/runs", "/artifacts", "/registry", f"/runs/p/{run.label}"], set()
+    while waiting:
+        address = waiting.pop()
+        if address in seen or "/raw/" in address or address.startswith("/static"):
+            continue
+        seen.add(address)
+        answer = browser.get(address)
+        assert answer.status == 200, address
+        if answer.headers["content-type"].startswith(("text/html", "image/svg")):
+            assert "<script>alert" not in answer.text, address
+            waiting += browser.links(answer.text)
+    assert len(seen) > 30
+
+
+def test_runs_are_filtered_sorted_grouped_and_paged(workspace):
+    for number in range(7):
+        record(workspace, name=f"run{number}", config={"lr": number / 10, "kind": "even" if number % 2 == 0 else "odd"}, rows=[{"acc": number}])
+    browser = Browser(workspace)
+
+    def names(address):
+        return re.findall(r">(run\d)</a>", browser.page(address))
+
+    assert names("/runs/p") == [f"run{number}" for number in reversed(range(7))]
+    assert names("/runs/p?q=config.lr%3E0.35+config.kind=even") == ["run6", "run4"]
+    assert names("/runs/p?sort=config.lr") == [f"run{number}" for number in range(7)]
+    assert names("/runs/p?sort=-summary.acc")[0] == "run6"
+    grouped = browser.page("/runs/p?group=config.kind")
+    assert re.search(r">even</a></td><td class=\"number\">4<", grouped)
+    assert "is no filter" in browser.page("/runs/p?q=nonsense")
+
+
+def test_a_comparison_marks_where_configs_differ(workspace):
+    runs = [record(workspace, name=f"r{number}", config={"lr": number, "same": 1}, rows=[{"acc": number}]) for number in range(2)]
+    text = Browser(workspace).page(f"/compare?run=p/{runs[0].label}&run=p/{runs[1].label}")
+    assert re.search(r'class="differs"><td>lr', text)
+    assert not re.search(r'class="differs"><td>same', text)
+
+
+def test_files_are_looked_into_by_kind(workspace):
+    files = {
+        "a.txt": b"line\n", "b.json": b'{"k": [1, 2]}', "c.csv": b"x,y\n1,2\n3,4\n", "d.png": b"\x89PNG broken", "e.html": b"<b>bold</b><script>1</script>", "f.bin": b"\0\1\2",
+        "g.wav": b"RIFF", "long.txt": b"z" * 100_000, "odd.csv": b'"unclosed', "bad.json": b"{", "deep/h.md": b"# h\n", "latin.txt": b"caf\xe9",
+    }  # fmt: skip
+    publish(workspace, "many", files)
+    browser = Browser(workspace)
+
+    def shown(path):
+        return browser.page(f"/artifacts/p/many/v0/files/{path}")
+
+    assert "line" in shown("a.txt")
+    assert "&#34;k&#34;" in shown("b.json")
+    assert "<td>3</td>" in shown("c.csv")
+    assert "<img" in shown("d.png")
+    assert 'sandbox=""' in shown("e.html")
+    assert "<script>1" not in shown("e.html")
+    assert "00 01 02" in shown("f.bin")
+    assert "<audio" in shown("g.wav")
+    assert "(100,000 characters)" in shown("long.txt")
+    assert "63 61 66 e9" in shown("latin.txt")
+    for path in ("odd.csv", "bad.json", "deep/h.md"):
+        shown(path)
+    listing = browser.page("/artifacts/p/many/v0/files?in=deep")
+    assert "h.md" in listing
+    assert "a.txt" not in listing
+
+
+def test_a_parquet_table_is_paged_with_statistics(workspace):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.table({"n": list(range(250)), "t": [f"w{n}" for n in range(250)]}), out)
+    publish(workspace, "table", {"t.parquet": out.getvalue(), "broken.parquet": b"PAR1 no"})
+    browser = Browser(workspace)
+    first = browser.page("/artifacts/p/table/v0/files/t.parquet")
+    assert "250 rows" in first
+    assert "0 … 249" in first
+    assert "<td>w100</td>" in browser.page("/artifacts/p/table/v0/files/t.parquet?page=1")
+    assert "cannot be read" in browser.page("/artifacts/p/table/v0/files/broken.parquet")
+
+
+def test_versions_are_compared_file_by_file(workspace):
+    publish(workspace, "net", {"a": b"1", "b": b"2"}, metadata={"acc": 1})
+    publish(workspace, "net", {"a": b"1", "b": b"3", "c": b"4"}, metadata={"acc": 2})
+    text = Browser(workspace).page("/artifacts/p/net/v1/compare/v0")
+    assert "2 differ" in text
+    assert 'class="modified"' in text
+    assert 'class="added"' in text
+    assert "<td>acc</td><td>1</td><td>2</td>" in text
+
+
+def test_a_console_is_shown_as_a_terminal_would(workspace):
+    run = record(workspace, finish=False)
+    (workspace.runs_folder / run.id.hex() / "console").write_bytes(b"\x1b[31mred\x1b[0m\n10%\r90%\rdone\n" + b"x" * 10_000 + b"\n")
+    text = Browser(workspace).page(f"/runs/p/{run.label}/logs")
+    assert "red\ndone\n" in text
+    assert "(10,000 characters)" in text
+    run.finish(0)
+
+
+def test_lineage_has_the_same_nodes_as_picture_and_list_and_groups_many_alike(workspace):
+    data = publish(workspace, "data", {"x": b"1"}, kind="dataset")
+    for number in range(8):
+        record(workspace, name=f"user{number}", uses=[(data.version, "data")])
+    browser = Browser(workspace)
+    text = browser.page("/artifacts/p/data/v0/lineage")
+    assert "8 runs" in text
+    opened = next(one for one in browser.links(text) if "open=" in one)
+    inside = browser.page(opened)
+    assert inside.count('class="box run') == 8
+    assert inside.count('<tr data-key="run:') == 8
+    for kind, start in (("svg", "<svg"), ("dot", "digraph"), ("mermaid", "flowchart")):
+        download = next(one for one in browser.links(text) if one.startswith(f"/lineage.{kind}?"))
+        assert browser.get(download).text.startswith(start)
+    assert browser.get(next(one for one in browser.links(text) if one.startswith("/lineage.png?"))).data.startswith(b"\x89PNG")
+
+
+def test_a_conflict_shows_both_sides(filled, tmp_path):
+    from mlvc.workspace import exchanging
+
+    exchanging.add_remote(filled, "origin", str(tmp_path / "remote"))
+    exchanging.push(filled)
+    other, _ = exchanging.clone(str(tmp_path / "remote"), tmp_path / "other", {"MLVC_USER": "Bob <bob@example.org>"})
+    for one, label in ((filled, "a"), (other, "b")):
+        member = publish(one, f"net-{label}", {"w": label.encode()})
+        registry.link(one, member.version, "registry:model/best", ["production"], "link")
+    exchanging.push(other)
+    exchanging.pull(filled)
+    browser = Browser(filled)
+    assert "conflict" in browser.page("/")
+    text = browser.page("/registry/best")
+    assert "production is in conflict" in text
+    version = re.search(r'name="version" value="([0-9a-f]{64})"><input type="hidden" name="alias"', text.replace("\n", ""))[1]
+    assert browser.send("decide", collection="registry:model/best", version=version, alias="production").status == 303
+    assert "in conflict" not in browser.page("/registry/best")

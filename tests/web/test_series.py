@@ -1,0 +1,81 @@
+"""Charts: few points of many that hide no spike, in columns that take little memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from conftest import Browser, record
+from hypothesis import given
+from hypothesis import strategies as some
+
+from mlvc.web import series
+from mlvc.web.series import Columns, ColumnsCache
+
+
+@given(some.lists(some.floats(allow_nan=True, allow_infinity=False, width=32), max_size=400), some.integers(4, 60))
+def test_thinned_values_keep_ends_least_and_greatest(values, most):
+    places = series.thinned(np.array(values, dtype=float), most)
+    assert len(places) <= max(most, 4)
+    assert list(places) == sorted(set(places.tolist()))
+    real = [value for value in values if not math.isnan(value)]
+    if real:
+        kept = [values[place] for place in places]
+        assert min(real) in kept
+        assert max(real) in kept
+        assert {0, len(values) - 1} <= set(places.tolist())
+
+
+def test_one_spike_in_a_million_is_seen():
+    values = np.zeros(1_000_000)
+    values[654_321] = 9.0
+    assert 654_321 in series.thinned(values, 800)
+
+
+def test_columns_hold_what_was_logged_by_any_axis():
+    rows = [{"_step": n, "_runtime": n / 2, "loss": 1 / (n + 1), **({"acc": n} if n % 2 else {}), "text": "x"} for n in range(6)]
+    found = Columns(rows)
+    assert found.points("acc", "_step", 100) == ([1, 3, 5], [1, 3, 5])
+    assert found.points("acc", "_runtime", 100) == ([0.5, 1.5, 2.5], [1, 3, 5])
+    assert found.points("loss", "acc", 100)[0] == [1, 3, 5]
+    assert "text" not in found.keys
+    assert all(x is None for x in found.points("acc", "_timestamp", 100)[0])
+
+
+def test_what_json_cannot_say_is_missing():
+    assert Columns([{"_step": n, "x": value} for n, value in enumerate((1.0, math.nan, math.inf))]).points("x", "_step", 10)[1] == [1.0, None, None]
+
+
+def test_columns_looked_at_last_are_read_once():
+    cache, read = ColumnsCache(), []
+
+    def rows():
+        read.append(1)
+        yield {"_step": 0, "x": 1}
+
+    assert cache.get("a", rows()) is cache.get("a", rows())
+    assert len(read) == 1
+
+
+def test_series_of_a_run_under_way_and_of_one_that_ended(workspace):
+    live = record(workspace, rows=[{"loss": 1.0}], finish=False)
+    browser = Browser(workspace)
+    address = f"/api/v1/runs/p/{live.label}/series"
+    import json
+
+    first = json.loads(browser.page(address))
+    assert (first["is_live"], first["series"]["loss"]["y"]) == (True, [1.0])
+    live.log_values(1, {"loss": 0.5})
+    assert json.loads(browser.page(address))["series"]["loss"]["y"] == [1.0, 0.5]
+    live.finish(0)
+    ended = json.loads(browser.page(f"{address}?key=loss&x=_step&points=4"))
+    assert (ended["is_live"], ended["series"]["loss"]["x"]) == (False, [0, 1])
+
+
+@pytest.mark.parametrize("query", ["points=3", "points=x", "points=99999", "x=none"])
+def test_questions_that_make_no_sense_are_refused(workspace, query):
+    run = record(workspace, rows=[{"loss": 1.0}])
+    answer = Browser(workspace).get(f"/api/v1/runs/p/{run.label}/series?{query}")
+    assert answer.status in (400, 404)
+    assert "error" in answer.text
