@@ -49,6 +49,7 @@ def _routes() -> list[Route | Mount]:
             Route(path, artifacts.collection_page),
             Route(f"{version}/compare/{{other}}", artifacts.compare_page),
             Route(f"{version}/tensors", artifacts.tensors_page),
+            Route(f"{version}/tensor", artifacts.tensor_page),
             Route(f"{version}/files/{{path:path}}", downloads.file_page),
             Route(f"{version}/raw/{{path:path}}", downloads.raw),
             Route(version, artifacts.version_page),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import Member, View
 from mlvc.format import names
-from mlvc.web import addresses, browsing, collections, lineage_view, rendering
+from mlvc.web import addresses, browsing, collections, lineage_view, rendering, table_changes
 from mlvc.workspace import comparing, contents, protecting, registry, resolving, run_questions, tensors
 from mlvc.workspace.workspace import Workspace
 
@@ -208,11 +208,25 @@ def compare_page(request: Request) -> Response:
         metadata = comparing.metadata_changes(site.workspace, view, before.version, after.version)
         changed = list(islice(tensors.differences(site.workspace, view, before.version, after.version), 1_000)) if any(one.kind != "added" for one in files) else []
         about = common(site.workspace, view, after)
+        tables = table_changes.between(site.workspace, view, before, after, files)
         shown_before = resolving.display(site.workspace, before)
     return rendering.page(
         request, "compare_versions", title=f"{shown_before} and {about['row']['name']}", before=shown_before, before_address=addresses.version(before.collection, before.label),
-        files=files[:2_000], file_count=len(files), metadata=metadata, tensors=changed, **about,
+        files=files[:2_000], file_count=len(files), metadata=metadata, tensors=changed, tables=tables, **about,
     )  # fmt: skip
+
+
+def tensor_page(request: Request) -> Response:
+    """One tensor: how its numbers are spread."""
+    site = rendering.site_of(request)
+    path, name = request.query_params.get("file", ""), request.query_params.get("name", "")
+    with site.reading() as view:
+        member = member_of(request, view)
+        found = tensors.distribution(site.workspace, view, member.version, path, name)
+        about = common(site.workspace, view, member)
+    most = max(found.counts, default=0)
+    bars = [(count, round(100 * count / most, 2)) for count in found.counts] if most else []
+    return rendering.page(request, "tensor", title=f"{name} of {about['row']['name']}", tab="files", tabs=TABS, found=found, bars=bars, file=path, **about)
 
 
 def tensors_page(request: Request) -> Response:

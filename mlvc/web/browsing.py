@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -166,6 +167,38 @@ def hex_dump(data: bytes) -> str:
         shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in some)
         lines.append(f"{at:08x}  {some.hex(' '):47}  {shown}")
     return "\n".join(lines)
+
+
+def rows(workspace: Workspace, held: Contents, path: str, most: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
+    """Returns the columns and the first rows of a table as texts; None when it cannot be read as one."""
+    suffix = PurePosixPath(path).suffix.lower()
+    with contents.open_entry(workspace, held, path) as file:
+        if suffix == ".parquet":
+            return _parquet_rows(file, most)
+        found = csv.reader(_bounded_lines(io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")), delimiter="\t" if suffix == ".tsv" else ",")
+        try:
+            some = [tuple(cell[:_CELL] for cell in row) for row in islice(found, most + 1)]
+        except csv.Error:
+            return None
+    return (some[0], some[1:]) if some else ((), [])
+
+
+def _parquet_rows(file: Any, most: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]] | None:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        return None
+    try:
+        opened = pyarrow.parquet.ParquetFile(file)
+        found: list[tuple[str, ...]] = []
+        for batch in opened.iter_batches(batch_size=4096):
+            found += [tuple(_cell(value) for value in row.values()) for row in batch.to_pylist()]
+            if len(found) >= most:
+                break
+    except (pyarrow.ArrowException, OSError, ValueError):
+        return None
+    return tuple(opened.schema_arrow.names), found[:most]
 
 
 def _separated(file: Any, page: int, separator: str) -> Preview:

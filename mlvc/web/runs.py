@@ -56,7 +56,7 @@ def runs_page(request: Request) -> Response:
             count, is_bounded = len(chosen), total > _MOST_LOOKED_AT
         else:
             groups = []
-            some = list(islice(found, start * PER_PAGE, (start + 1) * PER_PAGE))
+            some = run_questions.some_runs(site.workspace, view, project, start * PER_PAGE, PER_PAGE)
             count, is_bounded = total, False
     offered = offered_columns(some)
     columns = [one for one in query.getlist("col") if one] or offered[:_COLUMNS]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import uvicorn
 
@@ -45,7 +47,8 @@ def serve(
         tell(address)
         opened(address)
 
-    PageServer(Site(workspace, is_read_only=is_read_only), started, hosts=names, token=token).run([listening])
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+        PageServer(Site(workspace, is_read_only=is_read_only), started, hosts=names, token=token).run([listening])
 
 
 class PageServer(uvicorn.Server):
@@ -85,6 +88,8 @@ def _listen(host: str, port: int | None) -> socket.socket:
             made.bind((host, one))
         except OSError as error:
             made.close()
+            if error.errno != errno.EADDRINUSE:
+                raise UsageError(f"cannot listen on {host}: {(error.strerror or str(error)).lower()}", hint="--host names an address of this machine") from error
             problem = error
             continue
         made.listen(128)

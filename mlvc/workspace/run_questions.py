@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,14 @@ def list_runs(
     if not newest_first:
         for identifier in live:
             yield describe(workspace, view, identifier)
+
+
+def some_runs(workspace: Workspace, view: View, project: str | None, start: int, count: int) -> list[RecordedRun]:
+    """Returns some of what `list_runs` yields, the newest first; what is passed over is not read, so deleted ones count among it."""
+    live = [one.id for one in reversed(live_run.list_live(workspace.runs_folder)) if _is_of(one, project)]
+    sealed = (identifier for identifier in view.run_ids(project) if identifier not in live)
+    some = list(islice(chain(live, sealed), start, start + count))
+    return [describe(workspace, view, one) for one in some if one in live or view.run(one) is not None]
 
 
 def count_runs(workspace: Workspace, view: View, project: str | None = None) -> int:

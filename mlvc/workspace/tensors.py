@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
+from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
 from mlvc.format import tensor_files
 from mlvc.format.ids import ChunkId, VersionId
@@ -84,11 +85,64 @@ def differences(workspace: Workspace, view: View, before: VersionId, after: Vers
             yield change
 
 
-def _tensors(workspace: Workspace, view: View, version: VersionId) -> Iterator[_Held]:
+class Distribution(Struct, frozen=True):
+    """How a tensor's numbers are spread.
+
+    Attributes:
+        tensor: whose.
+        counts: how many numbers lie in each of equally wide bins from `least` to `greatest`.
+        least, greatest, mean, deviation: of those numbers that are finite.
+        odd: how many are infinite or no number.
+        looked_at: how many were read: all, or stretches of a tensor too large for that.
+    """
+
+    tensor: Tensor
+    counts: tuple[int, ...]
+    least: float
+    greatest: float
+    mean: float
+    deviation: float
+    odd: int
+    looked_at: int
+
+
+_STRETCHES, _MOST_READ = 16, 32 << 20
+
+
+def distribution(workspace: Workspace, view: View, version: VersionId, path: str, name: str, bins: int = 40) -> Distribution:
+    """Returns how the numbers of one tensor are spread; of a large one, those of 16 stretches.
+
+    Raises:
+        NotFoundError: the version has no such tensor, or none whose numbers can be read.
+    """
+    import numpy as np
+
+    held = next((one for one in _tensors(workspace, view, version, only=path) if one.tensor.name == name), None)
+    width = None if held is None else numbers.width_of(held.tensor.dtype)
+    if held is None or width is None:
+        raise NotFoundError(f"there is no tensor '{name}' in {path} whose numbers can be read")
+    size = held.tensor.size
+    if size <= _MOST_READ:
+        stretches = [(at, min(_STEP, size - at)) for at in range(0, size, _STEP)]
+    else:
+        each = _MOST_READ // _STRETCHES // width * width
+        stretches = [(size // _STRETCHES * one // width * width, each) for one in range(_STRETCHES)]
+    data = b"".join(held.read(held.tensor.offset + at, count) for at, count in stretches)
+    found = numbers.values(data[: len(data) // width * width], held.tensor.dtype)
+    finite = found[np.isfinite(found)]
+    odd = int(found.size - finite.size)
+    if not finite.size:
+        return Distribution(held.tensor, (), 0.0, 0.0, 0.0, 0.0, odd, int(found.size))
+    counts, _ = np.histogram(finite, bins=bins)
+    stats = (float(finite.min()), float(finite.max()), float(finite.mean()), float(finite.std()))
+    return Distribution(held.tensor, tuple(int(count) for count in counts), *stats, odd, int(found.size))
+
+
+def _tensors(workspace: Workspace, view: View, version: VersionId, *, only: str | None = None) -> Iterator[_Held]:
     held = contents.of(workspace, view, version)
     objects = workspace.repository.objects
     for entry in held.manifest:
-        if isinstance(entry, FileEntry):
+        if isinstance(entry, FileEntry) and only in (None, entry.path):
             recipe = objects.recipe(held.recipes, entry.digest, entry.size)
             read = objects.reader(recipe)
             for tensor in tensor_files.find(read, entry.size):

@@ -6,11 +6,11 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -221,12 +221,24 @@ def test_an_exported_site_opens_from_disk(filled, open_page, tmp_path):
     assert "registry/best" in page.inner_text("h1")
 
 
-def test_the_site_is_up_in_about_a_second(filled):
-    begun = time.monotonic()
+def test_the_command_serves_until_it_is_interrupted(filled):
     child = subprocess.Popen([sys.executable, "-m", "mlvc", "ui", "--no-open", "--port", "0"], cwd=filled.root, stderr=subprocess.PIPE, text=True)
     try:
         assert "http://127.0.0.1:" in child.stderr.readline()
-        assert time.monotonic() - begun < 30, "a hang, not a measurement: that stands in docs/benchmarks.md"
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=30)[1] == ""
+        assert child.returncode == 0
     finally:
-        child.terminate()
-        child.communicate()
+        child.kill()
+        child.wait()
+
+
+def test_an_address_that_cannot_be_listened_on_is_said_in_a_sentence(filled):
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    for words, why in ((["--port", str(taken.getsockname()[1])], "address already in use"), (["--host", "203.0.113.9"], "--host names an address of this machine")):
+        done = subprocess.run([sys.executable, "-m", "mlvc", "ui", "--no-open", *words], cwd=filled.root, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert why in done.stderr
+    taken.close()

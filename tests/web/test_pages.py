@@ -142,6 +142,30 @@ def test_versions_are_compared_file_by_file(workspace):
     assert "<td>acc</td><td>1</td><td>2</td>" in text
 
 
+def test_tables_are_compared_row_by_row(workspace):
+    publish(workspace, "t", {"t.csv": b"id,v\n1,a\n2,b\n3,c\n"})
+    publish(workspace, "t", {"t.csv": b"id,v\n3,c\n1,a\n2,B\n4,d\n"})
+    text = Browser(workspace).page("/artifacts/p/t/v1/compare/v0")
+    assert "2 rows added, 1 removed" in text
+    assert '<tr class="removed"><td>removed</td><td>2</td><td>b</td></tr>' in text
+    assert '<tr class="added"><td>added</td><td>4</td><td>d</td></tr>' in text
+
+
+def test_a_tensor_shows_how_its_numbers_are_spread(workspace):
+    import numpy as np
+
+    out = io.BytesIO()
+    np.save(out, np.array([0.0, 1.0, 2.0, np.nan], dtype=np.float32))
+    publish(workspace, "net", {"w.npy": out.getvalue()})
+    browser = Browser(workspace)
+    link = next(one for one in browser.links(browser.page("/artifacts/p/net/v0/tensors")) if "/tensor?" in one)
+    text = browser.page(link)
+    assert "<dt>Mean</dt><dd>1</dd>" in text
+    assert '<dd class="warn">1</dd>' in text
+    assert text.count("<rect") == 40
+    assert browser.get("/artifacts/p/net/v0/tensor?file=w.npy&name=none").status == 404
+
+
 def test_a_console_is_shown_as_a_terminal_would(workspace):
     run = record(workspace, finish=False)
     (workspace.runs_folder / run.id.hex() / "console").write_bytes(b"\x1b[31mred\x1b[0m\n10%\r90%\rdone\n" + b"x" * 10_000 + b"\n")

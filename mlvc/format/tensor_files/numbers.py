@@ -58,7 +58,7 @@ def difference(before: bytes, after: bytes, dtype: str) -> Difference:
     """Returns by how much as many numbers differ; `dtype` is one that `width_of` knows."""
     import numpy as np
 
-    old, new = _numbers(before, dtype), _numbers(after, dtype)
+    old, new = values(before, dtype), values(after, dtype)
     bits = f"u{width_of(dtype)}"
     changed = int(np.count_nonzero(np.frombuffer(before, bits) != np.frombuffer(after, bits)))
     with np.errstate(invalid="ignore", over="ignore"):
@@ -67,7 +67,8 @@ def difference(before: bytes, after: bytes, dtype: str) -> Difference:
     return Difference(len(old), changed, float(gap.max(initial=0.0)), float(gap.sum()))
 
 
-def _numbers(data: bytes, dtype: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def values(data: bytes, dtype: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Returns the numbers in bytes; `dtype` is one that `width_of` knows."""
     import numpy as np
 
     if dtype == _BF16:
