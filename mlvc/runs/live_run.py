@@ -57,6 +57,11 @@ class Beginning(Struct, frozen=True):
     files: str = ""
 
 
+_GATE_PAUSE_S = 0.002
+_held_here: set[Path] = set()
+"""Folders of runs that some thread of this process holds against new writers."""
+
+
 class LiveRun:
     """The folder of one run under way, seen by anyone."""
 
@@ -99,9 +104,16 @@ class LiveRun:
         return Path(beginning.files) if beginning.files else self.folder / _FILES
 
     def has_writers(self) -> bool:
-        """Tells whether a process holds the run open, on this host (or any that shares the file system's locks)."""
-        with self.alone() as got_it:
-            return not got_it
+        """Tells whether a process holds the run open, on this host (or any that shares the file system's locks).
+
+        Another thread of this process may hold it against new writers, and wait for what this one holds: then it has none.
+        """
+        while self.folder not in _held_here:
+            with self._alone(fcntl.LOCK_EX | fcntl.LOCK_NB) as got_it:
+                if got_it is not None:
+                    return not got_it
+            time.sleep(_GATE_PAUSE_S)
+        return False
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
@@ -109,13 +121,30 @@ class LiveRun:
 
         Of several that try at once each gets its turn, so a False always means a writer, never another one's look.
         """
+        with self._alone(fcntl.LOCK_EX) as got_it:
+            if not got_it:
+                yield False
+                return
+            _held_here.add(self.folder)
+            try:
+                yield True
+            finally:
+                _held_here.discard(self.folder)
+
+    @contextmanager
+    def _alone(self, how: int) -> Iterator[bool | None]:
+        """See `alone`; `how` the gate is locked. None when it is not to be waited for, and somebody has it."""
         gate = _open_lock(self.folder / _GATE)
         lock = _open_lock(self.folder / _LOCK)
         try:
             if gate is None or lock is None:
                 yield False
                 return
-            fcntl.flock(gate, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(gate, how)
+            except BlockingIOError:
+                yield None
+                return
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -87,7 +87,8 @@ def collection_page(request: Request) -> Response:
         found = view.collection(stored)
         assert found is not None, "it was just found"
         some = list(islice(view.members(stored, newest_first=True), start * PER_PAGE, (start + 1) * PER_PAGE + 1))
-        rows = [collections.row(site.workspace, view, member) for member in some[:PER_PAGE]]
+        linked_by = collections.linkers(view, stored)
+        rows = [collections.row(site.workspace, view, member, linked_by) for member in some[:PER_PAGE]]
         about = collections.summary(site.workspace, view, found)
         sides = _sides(view, stored)
         actions = registry.actions(site.workspace, view, stored)[:50] if names.is_registry(stored) else []

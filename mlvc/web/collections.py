@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import CollectionView, Member, View
 from mlvc.format import names
-from mlvc.format.ids import RunId
+from mlvc.format.ids import RunId, VersionId
 from mlvc.web import addresses
 from mlvc.workspace import run_questions
 from mlvc.workspace.workspace import Workspace
@@ -45,9 +45,24 @@ def summary(workspace: Workspace, view: View, one: CollectionView) -> dict[str, 
     }
 
 
-def row(workspace: Workspace, view: View, member: Member) -> dict[str, Any]:
-    """Returns a version as lists show it: its names, when and by whom it came here, where it comes from, and its run."""
+def linkers(view: View, collection: str) -> dict[VersionId, str]:
+    """Returns who linked each version of a registered model, the last time."""
+    if not names.is_registry(collection):
+        return {}
+    found: dict[VersionId, str] = {}
+    for action in view.actions(collection):  # the last first
+        if action.kind == "link" and action.version is not None and not action.is_undone and action.problem is None:
+            found.setdefault(action.version, action.who)
+    return found
+
+
+def row(workspace: Workspace, view: View, member: Member, linked_by: Mapping[VersionId, str] | None = None) -> dict[str, Any]:
+    """Returns a version as lists show it: its names, when and by whom it came here, where it comes from, and its run.
+
+    `linked_by` is what `linkers` returned for its collection, where a list asks once for all.
+    """
     said = view.publications(member.version)
+    who = (linkers(view, member.collection) if linked_by is None else linked_by).get(member.version) or (said[-1].who if said else "")
     source = view.source_collection(member.version)
     from_member = view.member(source, member.version) if source and source != member.collection else None
     linked_ms = view.linked_ms(member.collection, member.version) if names.is_registry(member.collection) else None
@@ -66,7 +81,7 @@ def row(workspace: Workspace, view: View, member: Member) -> dict[str, Any]:
         "source": None
         if from_member is None
         else {"name": f"{names.display_collection(from_member.collection, workspace.project)}:{from_member.label}", "address": addresses.version(from_member.collection, from_member.label)},
-        "who": said[-1].who if said else "",
+        "who": who,
         "when_ms": linked_ms if linked_ms is not None else said[-1].when_ms if said else 0,
         "run": None if run is None else run_row(workspace, view, run),
     }

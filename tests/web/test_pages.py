@@ -192,6 +192,20 @@ def test_lineage_has_the_same_nodes_as_picture_and_list_and_groups_many_alike(wo
     assert browser.get(next(one for one in browser.links(text) if one.startswith("/lineage.png?"))).data.startswith(b"\x89PNG")
 
 
+def test_a_link_shows_who_linked_it_and_its_source_who_made_it(filled):
+    from mlvc.workspace.workspace import Workspace
+
+    other = Workspace.find(filled.root, {"MLVC_USER": "Bob <bob@example.org>"})
+    member = publish(filled, "net2", {"w": b"2"})
+    registry.link(other, member.version, "registry:model/best", [], "link")
+    other.close()
+    browser = Browser(filled)
+    listed = re.search(r"<tr><td><a href=\"/registry/best/v1\">.*?</tr>", browser.page("/registry/best"), re.DOTALL)[0]
+    assert "Bob" in listed
+    assert "Ada" not in listed
+    assert "Ada" in browser.page("/artifacts/p/net2")
+
+
 def test_a_conflict_shows_both_sides(filled, tmp_path):
     from mlvc.workspace import exchanging
 

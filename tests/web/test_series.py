@@ -10,6 +10,7 @@ from conftest import Browser, record
 from hypothesis import given
 from hypothesis import strategies as some
 
+from mlvc.runs.live_run import LiveRun
 from mlvc.web import series
 from mlvc.web.series import Columns, ColumnsCache
 
@@ -79,3 +80,15 @@ def test_questions_that_make_no_sense_are_refused(workspace, query):
     answer = Browser(workspace).get(f"/api/v1/runs/p/{run.label}/series?{query}")
     assert answer.status in (400, 404)
     assert "error" in answer.text
+
+
+def test_a_look_at_a_run_that_another_thread_seals_waits_for_nothing(workspace):
+    run = record(workspace, rows=[{"loss": 1.0}], finish=False)
+    run_id = run.id
+    live = LiveRun(workspace.runs_folder / run_id.hex())
+    assert live.has_writers()
+    run._writer.close()
+    with live.alone() as got_it:
+        assert got_it
+        assert not LiveRun(live.folder).has_writers(), "who seals it holds it against writers, so there are none"
+    assert not live.has_writers()
