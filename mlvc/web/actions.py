@@ -20,8 +20,6 @@ from mlvc.web.site import Site
 from mlvc.workspace import registry, undoing
 from mlvc.workspace.workspace import Workspace
 
-_MOST_FORM_BYTES = 1 << 20
-
 
 class Change:
     """One change that was asked for: the workspace, the form, and the version that it is about."""
@@ -90,7 +88,13 @@ def _add_alias(change: Change) -> str | None:
     alias = names.check_alias(change.text("alias"))
     if alias == names.LATEST:
         raise UsageError("'latest' always means the version published last")
-    _say(change, f"alias {alias}", lambda view: registry.moves_onto(view, member, [alias]))
+    with change.workspace.repository.reading() as view:
+        now = view.alias(member.collection, alias)
+        before = None if now.version is None else view.member(member.collection, now.version)
+    if before is not None and before.version == member.version and not now.in_conflict:
+        return None  # that is what it says already
+    moved = f", which was on {before.label}" if before is not None else ""
+    _say(change, f"alias {alias} on {member.label}{moved}", lambda view: registry.moves_onto(view, member, [alias]))
     return None
 
 

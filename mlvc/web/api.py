@@ -83,10 +83,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value - value != 0:
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {_plain(str(key)): _plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return str(value).encode("utf-8", "replace").decode()  # half a surrogate pair is no character
 
 
 def _status(request: Request) -> Response:

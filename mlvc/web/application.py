@@ -8,6 +8,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -21,20 +22,22 @@ from mlvc.web.site import Site
 
 _LOOK_AGAIN_S = 1.0
 _LOOKS_FOR_THE_END = 5
+_MOST_FORM_BYTES = 1 << 20
 _COLLECTION = ("/artifacts/{project}/{name}", "/registry/{name}")
 
 
-def application(site: Site, *, hosts: Iterable[str] = (), token: str | None = None) -> Starlette:
+def application(site: Site, *, hosts: Iterable[str] = (), token: str | None = None, any_address: bool = False) -> Starlette:
     """Returns the site as an ASGI application.
 
     Args:
         site: the repository.
         hosts: names that it may be asked for by, beside loopback's.
         token: what requests must know, or None.
+        any_address: see `Guards`.
     """
     app = Starlette(
         routes=[*_routes(), *(Route(f"{api.PREFIX}{one.path}", one.answer) for one in api.ENDPOINTS)],
-        middleware=[Middleware(guards.Guards, hosts=tuple(hosts), token=token)],
+        middleware=[Middleware(guards.Guards, hosts=tuple(hosts), token=token, any_address=any_address)],
         exception_handlers={Error: _failed, HTTPException: _refused, Exception: _crashed},
     )
     app.state.site = site
@@ -50,8 +53,8 @@ def _routes() -> list[Route | Mount]:
             Route(f"{version}/compare/{{other}}", artifacts.compare_page),
             Route(f"{version}/tensors", artifacts.tensors_page),
             Route(f"{version}/tensor", artifacts.tensor_page),
-            Route(f"{version}/files/{{path:path}}", downloads.file_page),
-            Route(f"{version}/raw/{{path:path}}", downloads.raw),
+            Route(f"{version}/files/{{path:anything}}", downloads.file_page),
+            Route(f"{version}/raw/{{path:anything}}", downloads.raw),
             Route(version, artifacts.version_page),
             Route(f"{version}/{{tab}}", artifacts.version_page),
         ]
@@ -64,7 +67,7 @@ def _routes() -> list[Route | Mount]:
         Route("/runs", runs.runs_page),
         Route("/runs/{project}", runs.runs_page),
         Route("/runs/{project}/{run}/lineage", runs.run_lineage),
-        Route("/runs/{project}/{run}/files/{path:path}", downloads.run_file),
+        Route("/runs/{project}/{run}/files/{path:anything}", downloads.run_file),
         Route("/runs/{project}/{run}", runs.run_page),
         Route("/runs/{project}/{run}/{tab}", runs.run_page),
         Route("/compare", runs.compare_page),
@@ -77,7 +80,25 @@ def _routes() -> list[Route | Mount]:
     ]
 
 
+class _Anything(Convertor[str]):
+    """The rest of a path, line ends included: files may be called so."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
+
+
 async def _act(request: Request) -> Response:
+    said = request.headers.get("content-length", "")
+    if not said.isdecimal() or int(said) > _MOST_FORM_BYTES:
+        raise HTTPException(413, f"a form has at most {_MOST_FORM_BYTES:,} bytes, and says how many")
     form = await request.form(max_files=0, max_fields=50)
     return await run_in_threadpool(actions.act, request, form)
 

@@ -187,7 +187,8 @@ def _lineage(request: Request, workspace: Workspace, view: View, member: Member)
 
 def _history(_: Request, workspace: Workspace, view: View, member: Member) -> dict[str, Any]:
     shown = names.display_collection(member.collection, workspace.project)
-    actions = [action for action in registry.actions(workspace, view, member.collection) if action["version"] and member.label in action["version"]]
+    said = zip(view.actions(member.collection), registry.actions(workspace, view, member.collection), strict=True)
+    actions = [shown for action, shown in said if action.version == member.version]
     others = [one for one in islice(view.members(member.collection, newest_first=True), PER_PAGE) if one.version != member.version]
     return {"publications": view.publications(member.version), "actions": actions, "others": [(one.label, f"{shown}:{one.label}") for one in others]}
 

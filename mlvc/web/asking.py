@@ -13,16 +13,21 @@ from starlette.types import ASGIApp
 
 
 class Answer(Struct, frozen=True):
-    """What came back: the status of HTTP, headers by lower-case name, the body."""
+    """What came back: the status of HTTP, headers by lower-case name, the body, and whether it is all that was announced."""
 
     status: int
     headers: dict[str, str]
     data: bytes
+    is_whole: bool = True
 
     @property
     def text(self) -> str:
         """The body as text."""
         return self.data.decode()
+
+
+class _TooLargeError(Exception):
+    """Ends an answer that nobody wants."""
 
 
 class Asker:
@@ -34,11 +39,11 @@ class Asker:
         self._runner = asyncio.Runner()
         self._end = weakref.finalize(self, self._runner.close)
 
-    def ask(self, address: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, data: bytes = b"") -> Answer:
-        """Returns the answer to one request; `address` is a path with its query, percent-encoded."""
-        return self._runner.run(self._asked(address, method, {"host": self._host, **(headers or {})}, data))
+    def ask(self, address: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, data: bytes = b"", most: int | None = None) -> Answer:
+        """Returns the answer to one request; `address` is a path with its query, percent-encoded. One of more than `most` bytes comes empty."""
+        return self._runner.run(self._asked(address, method, {"host": self._host, **(headers or {})}, data, most))
 
-    async def _asked(self, address: str, method: str, headers: dict[str, str], data: bytes) -> Answer:
+    async def _asked(self, address: str, method: str, headers: dict[str, str], data: bytes, most: int | None) -> Answer:
         path, _, query = address.partition("?")
         scope: dict[str, Any] = {
             "type": "http",
@@ -68,6 +73,9 @@ class Asker:
         async def send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 start.update(message)
+                announced = next((int(value) for name, value in message["headers"] if name.lower() == b"content-length"), 0)
+                if most is not None and announced > most:
+                    raise _TooLargeError
             elif message["type"] == "http.response.body":
                 body.append(message.get("body", b""))
                 if not message.get("more_body"):
@@ -78,8 +86,9 @@ class Asker:
         except Exception:
             if not start:  # what was answered before it failed says so; the server would say no more
                 raise
+        whole = b"".join(body)
         found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], found, b"".join(body))
+        return Answer(start["status"], found, whole, found.get("content-length", str(len(whole))) == str(len(whole)))
 
     def close(self) -> None:
         """Ends the loop that it ran in, which otherwise ends with this object."""

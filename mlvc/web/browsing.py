@@ -32,6 +32,9 @@ _JSON_BYTES = 2 << 20
 _LONGEST_LINE = 4_000
 _MOST_ROWS_PASSED = 200_000
 _CELL = 300
+MOST_COLUMNS = 200
+_LONGEST_ROW = 1 << 20
+_LARGE_CELL = 1 << 20
 
 
 class Item(Struct, frozen=True):
@@ -102,7 +105,7 @@ class Preview(Struct, frozen=True):
     Attributes:
         kind: image, sound, film, page, table, json, text, bytes, reference or missing.
         text: of a text, or what is to be said.
-        columns, rows: of a table; `statistics` is one dictionary a column, or empty.
+        columns, rows: of a table, the first `MOST_COLUMNS`; how many `more_columns` there are; `statistics` is one dictionary a column, or empty.
         page, has_more, count: of a table's rows.
         is_cut: whether more of the text follows.
     """
@@ -116,6 +119,7 @@ class Preview(Struct, frozen=True):
     has_more: bool = False
     count: int | None = None
     is_cut: bool = False
+    more_columns: int = 0
 
 
 def preview(workspace: Workspace, held: Contents, path: str, page: int) -> Preview:
@@ -135,13 +139,26 @@ def preview(workspace: Workspace, held: Contents, path: str, page: int) -> Previ
         head = file.read(_JSON_BYTES if suffix in (".json", ".ipynb") and entry.size <= _JSON_BYTES else TEXT_BYTES)
     if suffix == ".json" and entry.size == len(head):
         try:
-            return Preview("json", cut_lines(json.dumps(json.loads(head), indent=2, ensure_ascii=False)))
+            shown, is_cut = pretty(json.loads(head))
+            return Preview("json", cut_lines(shown), is_cut=is_cut)
         except (ValueError, RecursionError):
             pass  # it is shown as the text that it is
     text = as_text(head, is_whole=entry.size == len(head))
     if text is None:
         return Preview("bytes", hex_dump(head[:512]), is_cut=entry.size > 512)
     return Preview("text", cut_lines(text), is_cut=entry.size > len(head))
+
+
+def pretty(value: Any) -> tuple[str, bool]:
+    """Returns a JSON value with one item a line, and whether it was cut: indentation can make gigabytes of a megabyte."""
+    found: list[str] = []
+    size = 0
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        size += len(piece)
+        if size > TEXT_BYTES:
+            return "".join(found), True
+        found.append(piece)
+    return "".join(found), False
 
 
 def as_text(data: bytes, *, is_whole: bool) -> str | None:
@@ -177,7 +194,7 @@ def rows(workspace: Workspace, held: Contents, path: str, most: int) -> tuple[tu
             return _parquet_rows(file, most)
         found = csv.reader(_bounded_lines(io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")), delimiter="\t" if suffix == ".tsv" else ",")
         try:
-            some = [tuple(cell[:_CELL] for cell in row) for row in islice(found, most + 1)]
+            some = [_cells(row) for row in islice(found, most + 1)]
         except csv.Error:
             return None
     return (some[0], some[1:]) if some else ((), [])
@@ -191,14 +208,10 @@ def _parquet_rows(file: Any, most: int) -> tuple[tuple[str, ...], list[tuple[str
         return None
     try:
         opened = pyarrow.parquet.ParquetFile(file)
-        found: list[tuple[str, ...]] = []
-        for batch in opened.iter_batches(batch_size=4096):
-            found += [tuple(_cell(value) for value in row.values()) for row in batch.to_pylist()]
-            if len(found) >= most:
-                break
-    except (pyarrow.ArrowException, OSError, ValueError):
+        columns = _shown_columns(opened)
+        return columns, list(islice(_parquet_batches(opened, columns, 0), most))
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, KeyError, TypeError):
         return None
-    return tuple(opened.schema_arrow.names), found[:most]
 
 
 def _separated(file: Any, page: int, separator: str) -> Preview:
@@ -206,22 +219,31 @@ def _separated(file: Any, page: int, separator: str) -> Preview:
     rows = csv.reader(_bounded_lines(text), delimiter=separator)
     first = min(page * ROWS, _MOST_ROWS_PASSED)
     columns: tuple[str, ...] = ()
+    more = 0
     found: list[tuple[str, ...]] = []
+    has_more = False
     try:
         for place, row in enumerate(rows):
             if place == 0:
-                columns = tuple(cell[:_CELL] for cell in row)
+                columns, more = _cells(row), max(0, len(row) - MOST_COLUMNS)
             elif place > first:
-                if len(found) == ROWS:
-                    return Preview("table", columns=columns, rows=tuple(found), page=page, has_more=True)
-                found.append(tuple(cell[:_CELL] for cell in row))
+                has_more = len(found) == ROWS
+                if has_more:
+                    break
+                found.append(_cells(row))
     except csv.Error as error:
         return Preview("text", f"this table cannot be read: {error}")
-    return Preview("table", columns=columns, rows=tuple(found), page=page)
+    return Preview("table", columns=columns, rows=tuple(found), page=page, has_more=has_more, more_columns=more)
+
+
+def _cells(row: list[str]) -> tuple[str, ...]:
+    return tuple(cell[:_CELL] for cell in row[:MOST_COLUMNS])
 
 
 def _bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
-    while line := text.readline(1 << 20):
+    while line := text.readline(_LONGEST_ROW):
+        if len(line) == _LONGEST_ROW and not line.endswith("\n"):
+            raise csv.Error("a line has more than a million characters")
         yield line
 
 
@@ -233,20 +255,44 @@ def _parquet(file: Any, page: int) -> Preview:
         return Preview("text", "tables are shown once pyarrow is installed: pip install 'mlvc[media]'")
     try:
         opened = pyarrow.parquet.ParquetFile(file)
-        columns = tuple(opened.schema_arrow.names)
-        first = page * ROWS
-        rows: list[tuple[str, ...]] = []
-        passed = 0
-        for group in range(opened.num_row_groups):
-            size = opened.metadata.row_group(group).num_rows
-            if passed + size > first and len(rows) < ROWS:
-                part = opened.read_row_group(group).slice(max(0, first - passed), ROWS - len(rows))
-                rows += [tuple(_cell(value) for value in row.values()) for row in part.to_pylist()]
-            passed += size
-        statistics = tuple(_statistics(opened, column) for column in range(opened.metadata.num_columns)) if opened.metadata.num_columns == len(columns) else ()
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        columns = _shown_columns(opened)
+        first = min(page * ROWS, _MOST_ROWS_PASSED)
+        rows = list(islice(_parquet_batches(opened, columns, first), ROWS))
+        is_flat = opened.metadata.num_columns == len(opened.schema_arrow.names)
+        places = [opened.schema_arrow.names.index(name) for name in columns]
+        statistics = tuple(_statistics(opened, place) for place in places) if is_flat else ()
+    except (pyarrow.ArrowException, OSError, ValueError, OverflowError, KeyError, TypeError) as error:
         return Preview("text", f"this table cannot be read: {error}")
-    return Preview("table", columns=columns, rows=tuple(rows), statistics=statistics, page=page, has_more=first + ROWS < passed, count=passed)
+    count, more = opened.metadata.num_rows, len(opened.schema_arrow.names) - len(columns)
+    return Preview("table", columns=columns, rows=tuple(rows), statistics=statistics, page=page, has_more=first + ROWS < count, count=count, more_columns=more)
+
+
+def _shown_columns(opened: Any) -> tuple[str, ...]:
+    """Returns the first columns, without those whose cells are large: a small file can hold gigabytes."""
+    names = list(dict.fromkeys(opened.schema_arrow.names))
+    heavy = set()
+    for group in range(opened.num_row_groups):
+        about = opened.metadata.row_group(group)
+        for place in range(about.num_columns):
+            column = about.column(place)
+            if column.total_uncompressed_size > _LARGE_CELL * max(1, about.num_rows):
+                heavy.add(column.path_in_schema.partition(".")[0])
+    return tuple(name for name in names if name not in heavy)[:MOST_COLUMNS]
+
+
+def _parquet_batches(opened: Any, columns: tuple[str, ...], first: int) -> Iterator[tuple[str, ...]]:
+    """Yields rows from one on, a few decoded at a time."""
+    passed = 0
+    for group in range(opened.num_row_groups):
+        size = opened.metadata.row_group(group).num_rows
+        if passed + size <= first:
+            passed += size
+            continue
+        for batch in opened.iter_batches(batch_size=ROWS, row_groups=[group], columns=list(columns)):
+            if passed + batch.num_rows > first:
+                for row in batch.slice(max(0, first - passed)).to_pylist():
+                    yield tuple(_cell(value) for value in row.values())
+            passed += batch.num_rows
 
 
 def _statistics(opened: Any, column: int) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -43,7 +44,9 @@ def raw(request: Request) -> Response:
     entry = held.manifest[path]
     if not isinstance(entry, FileEntry):
         raise UsageError(f"'{path}' is a reference to {entry.uri}; its bytes are not kept here")
-    return _streamed(contents.read_entry(site.workspace, held, path), path, entry.size, is_saved="save" in request.query_params)
+    data = contents.read_entry(site.workspace, held, path)
+    first = next(data, b"")  # what is not here, or damaged, is said in words and not in half a file
+    return _streamed(chain([first], data), path, entry.size, is_saved="save" in request.query_params)
 
 
 def run_file(request: Request) -> Response:

@@ -39,43 +39,58 @@ def export(workspace: Workspace, folder: Path, tell: Callable[[str], None]) -> i
     count = 0
     while waiting:
         address = waiting.popleft()
-        answer = asker.ask(address)
-        if answer.status != 200:
-            tell(f"left out: {address} ({answer.status})")
+        answer = asker.ask(address, most=_LARGE)
+        if answer.status != 200 or not answer.is_whole:
+            why = answer.status if answer.status != 200 else "too large" if int(answer.headers.get("content-length", 0)) > _LARGE else "not all of it is here"
+            tell(f"left out: {address} ({why})")
             continue
         data = answer.data
-        is_page = answer.headers["content-type"].startswith("text/html") and "sandbox" not in answer.headers["content-security-policy"]
-        if is_page:
+        if is_page(urlsplit(address).path):
             count += 1
             found: list[str] = []
             data = _relative(answer.text, address, found).encode()
             fresh = [one for one in dict.fromkeys(found) if one not in seen and len(seen) < _PAGES]
             seen.update(fresh)
             waiting.extend(fresh)
-        elif len(data) > _LARGE:
-            continue
-        target = folder / file_of(address, is_page=is_page)
+        target = folder / file_of(address)
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic_file.replace(target, data)
     asker.close()
     return count
 
 
-def file_of(address: str, *, is_page: bool) -> str:
-    """Returns where an address is written to, from the top of the folder."""
-    path = "/".join(_safe(part) for part in unquote(urlsplit(address).path).strip("/").split("/"))
-    if is_page:
+def file_of(address: str) -> str:
+    """Returns where an address is written to, from the top of the folder. Users' pages become texts: elsewhere they would have no sandbox."""
+    plain = urlsplit(address).path
+    path = "/".join(_safe(part) for part in unquote(plain).strip("/").split("/"))
+    if is_page(plain):
         return f"{path}/index.html" if path else "index.html"
-    return f"{path}.json" if path.startswith("api/") else path
+    if path.startswith("api/"):
+        return f"{path}.json"
+    return f"{path}.txt" if path.lower().endswith(_ACTIVE) and not path.startswith("static/") else path
+
+
+_INDEX = re.compile(r"_*index\.html")
+_ACTIVE = (".html", ".htm", ".xhtml", ".svg")
 
 
 def _safe(part: str) -> str:
-    return part if part not in (".", "..") else part.replace(".", "_")
+    """Returns a part of a path that leads nowhere else, and is no page's own file."""
+    if part in (".", ".."):
+        return part.replace(".", "_")
+    return f"_{part}" if _INDEX.fullmatch(part) else part
+
+
+def is_page(path: str) -> bool:
+    """Tells whether a path of the site is a page, and not a file of somebody's, of the site's, or JSON."""
+    parts = path.strip("/").split("/")
+    place = {"artifacts": (4, "raw"), "registry": (3, "raw"), "runs": (3, "files")}.get(parts[0])
+    return parts[0] not in ("static", "api") and not (place is not None and len(parts) > place[0] and parts[place[0]] == place[1])
 
 
 def _relative(text: str, address: str, found: list[str]) -> str:
     """Returns a page with addresses from where it will lie; those that belong to the site go to `found`."""
-    depth = len(PurePosixPath(file_of(address, is_page=True)).parts) - 1
+    depth = len(PurePosixPath(file_of(address)).parts) - 1
     up = "../" * depth
 
     def moved(match: re.Match[str]) -> str:
@@ -84,12 +99,11 @@ def _relative(text: str, address: str, found: list[str]) -> str:
         if parts.path.startswith(_LEFT_OUT) or (parts.query and not parts.path.startswith("/static/")):
             return f'{match["before"]}#"'
         found.append(parts.path)
-        is_page = not parts.path.startswith(("/static/", "/api/")) and "/raw/" not in parts.path and not re.search(r"/runs/[^/]+/[^/]+/files/", parts.path)
-        return f'{match["before"]}{up}{file_of(parts.path, is_page=is_page).replace("%", "%25").replace("?", "%3F").replace("#", "%23")}"'
+        return f'{match["before"]}{up}{file_of(parts.path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")}"'
 
     def moved_sources(match: re.Match[str]) -> str:
         sources = match["addresses"].split()
         found.extend(sources)
-        return f'{match["before"]}{" ".join(up + file_of(one, is_page=False) for one in sources)}"'
+        return f'{match["before"]}{" ".join(up + file_of(one) for one in sources)}"'
 
     return _OPEN.sub('data-open="#"', _SOURCES.sub(moved_sources, _ADDRESS.sub(moved, text)))

@@ -7,9 +7,10 @@ loopback, a token is needed, which is kept in a cookie once it was in a URL.
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -35,9 +36,11 @@ class Guards:
         app: what is guarded.
         hosts: names that requests may be for, beside loopback's.
         token: what a request must know, or None.
+        any_address: whether it may also be asked for by any address, which needs a token: rebinding is done with names.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), token: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] = (), token: str | None = None, *, any_address: bool = False) -> None:
+        self.any_address = any_address and token is not None
         self.app = app
         self.hosts = {*LOOPBACK, *hosts}
         self.token = token
@@ -65,24 +68,33 @@ class Guards:
 
     def _refusal(self, request: Request) -> Response | None:
         host = host_of(request.headers)
-        if host not in self.hosts:
+        if host not in self.hosts and not (self.any_address and _is_address(host)):
             return PlainTextResponse(f"this site is not called {host!r}", 421)
         if request.method not in _SAFE_METHODS:
             origin = request.headers.get("origin")
-            if origin is None or urlsplit(origin).netloc != request.headers.get("host"):
+            own = request.headers.get("host", "")
+            if origin not in (f"http://{own}", f"https://{own}"):
                 return PlainTextResponse("a change must come from a page of this site", 403)
         if self.token is None:
             return None
         given = request.query_params.get("token")
         if given is not None and secrets.compare_digest(given.encode(), self.token.encode()):
             left = [pair for pair in parse_qsl(request.url.query, keep_blank_values=True) if pair[0] != "token"]
-            answer = RedirectResponse(request.url.path + (f"?{urlencode(left)}" if left else ""), 303)
+            answer = RedirectResponse("/" + request.url.path.lstrip("/") + (f"?{urlencode(left)}" if left else ""), 303)
             answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict", path="/")
             return answer
         known = request.cookies.get(COOKIE) or request.headers.get("authorization", "").removeprefix("Bearer ")
         if not secrets.compare_digest(known.encode(), self.token.encode()):
             return PlainTextResponse("open the address that 'mlvc ui' printed: it holds a token", 401)
         return None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def host_of(headers: Headers) -> str:

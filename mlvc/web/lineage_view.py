@@ -89,13 +89,20 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
     graph, up, down, opened = _asked(request, workspace, view, start)
     focus = key_text(graph.focus)
     shown = picture.picture(graph)
-    nodes = [_described(workspace, view, node, focus, up, down, opened) for node in graph.nodes]
-    attributes = {node.key: _attributes(node, said) for node, said in zip(graph.nodes, nodes, strict=True)}
+    nodes = [_described(workspace, view, node) for node in graph.nodes]
+    page_path = request.url.path  # a tab of a version or run stays what it is
 
-    def address(**changed: Any) -> str:
+    def address(groups: list[str] = opened, **changed: Any) -> str:
         asked = {"up": up, "down": down, **changed}
-        return addresses.lineage(focus, **asked) + "".join(f"&open={one}" for one in opened)
+        first = addresses.lineage(focus, **asked) if page_path == "/lineage" else addresses.with_query(page_path, asked.items())
+        return first + "".join(f"&open={one}" for one in groups)
 
+    for one in nodes:
+        if one["kind"] == GROUP:
+            one["address"] = address([*opened, one["key"].partition(":")[2]])
+
+    attributes = {node.key: _attributes(node, said) for node, said in zip(graph.nodes, nodes, strict=True)}
+    downloads = addresses.lineage(focus, up=up, down=down).partition("?")[2] + "".join(f"&open={one}" for one in opened)
     return {
         "svg": Markup(picture.inner_svg(shown, attributes)),  # noqa: S704 - every text in it is escaped
         "width": round(shown.width),
@@ -110,8 +117,8 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
         "up": up,
         "down": down,
         "opened": opened,
-        "ungrouped": addresses.lineage(focus, up=up, down=down),
-        "downloads": [(kind, f"/lineage.{kind}?{address().partition('?')[2]}") for kind in ("svg", "png", "dot", "mermaid")],
+        "ungrouped": address([]),
+        "downloads": [(kind, f"/lineage.{kind}?{downloads}") for kind in ("svg", "png", "dot", "mermaid")],
         "is_cut": len(graph.nodes) >= MOST_NODES,
     }
 
@@ -120,12 +127,11 @@ def _attributes(node: Node, said: dict[str, Any]) -> str:
     return Markup('tabindex="-1" role="treeitem" data-key="{}" data-open="{}" aria-label="{}"').format(said["key"], said["address"], picture.spoken(node))
 
 
-def _described(workspace: Workspace, view: View, node: Node, focus: str, up: int, down: int, opened: list[str]) -> dict[str, Any]:
+def _described(workspace: Workspace, view: View, node: Node) -> dict[str, Any]:
     """Returns a node for the list and the panel of details: what it is, facts to show, where a click leads."""
     key = key_text(node.key)
     found: dict[str, Any] = {"key": key, "kind": node.key[0], "label": node.label, "type": node.kind_label, "marks": list(node.marks), "facts": [], "page": "", "members": [], "created_ms": 0}
     if node.key[0] == GROUP:
-        found["address"] = addresses.lineage(focus, up=up, down=down) + "".join(f"&open={one}" for one in [*opened, node.key[1].hex()])
         found["facts"] = [("holds", f"{len(node.details['members']):,} alike")]
         found["members"] = [member["label"] for member in node.details["members"][:200]]
         return found

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 from starlette.requests import Request
@@ -17,7 +18,7 @@ from mlvc import wording
 from mlvc.fold.questions import TransactionView
 from mlvc.format import names
 from mlvc.format.ids import TransactionId
-from mlvc.web import addresses
+from mlvc.web import addresses, browsing
 from mlvc.web.site import Site
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _LONGEST_VALUE = 200
+_PATCH_LINES = 10_000
 
 
 @cache
@@ -35,7 +37,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_FOLDER / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     made.globals.update(address=addresses, version_of_files=_version_of_files())
-    made.filters.update(size=wording.size, number=_number, duration=wording.duration, ago=_ago, value=_value, shown=names.display_collection, pretty=_pretty)
+    made.filters.update(size=wording.size, number=_number, duration=wording.duration, ago=_ago, value=_value, shown=names.display_collection, pretty=_pretty, urlencode=_url_encoded)
     return made
 
 
@@ -43,6 +45,10 @@ def _version_of_files() -> str:
     """Returns what changes with the style sheet and the scripts, so that a browser asks again."""
     newest = max(path.stat().st_mtime_ns for path in (_FOLDER / "static").iterdir())
     return f"{newest:x}"
+
+
+def _url_encoded(value: Any) -> str:
+    return quote(str(value).encode("utf-8", "replace"), safe="/")
 
 
 def _ago(milliseconds: int) -> Markup:
@@ -62,7 +68,8 @@ def _value(value: Any) -> str:
 
 
 def _pretty(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    text, is_cut = browsing.pretty(value)
+    return f"{text}\n…" if is_cut else text
 
 
 def site_of(request: Request) -> Site:
@@ -83,9 +90,16 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     site = site_of(request)
     done = _done(site, request.query_params.get("done", ""))
     text = _environment().get_template(f"{template}.html").render(
-        site=site, path=request.url.path, query=request.url.query, state=site.state(), project=site.workspace.project, done=done, **values
+        site=site, path=request.url.path, query=request.url.query, state=site.state(), project=site.workspace.project, runs_address=_runs_address(site), done=done, **values
     )
-    return HTMLResponse(text, status)
+    return HTMLResponse(text.encode("utf-8", "replace"), status)  # half a surrogate pair is no character
+
+
+def _runs_address(site: Site) -> str:
+    """Returns where runs are looked for first: those of the current project, if it has any."""
+    project = site.workspace.project
+    with site.reading() as view:
+        return addresses.runs(project) if view.count_runs(project) else "/runs"
 
 
 def _done(site: Site, said: str) -> TransactionView | None:
@@ -99,9 +113,10 @@ def _done(site: Site, said: str) -> TransactionView | None:
 def highlighted_patch(text: str) -> Markup:
     """Returns a patch with its lines marked as added, removed, or about where they are."""
     marked = []
-    for line in text.splitlines():
+    for line in text.splitlines()[:_PATCH_LINES]:
         kind = {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "")
         if line.startswith(("diff ", "+++", "---", "index ")):
             kind = "about"
-        marked.append(Markup('<span class="{}">{}</span>').format(kind, line) if kind else escape(line))
-    return Markup("\n").join(marked)
+        shown = escape(line)
+        marked.append(f'<span class="{kind}">{shown}</span>' if kind else str(shown))
+    return Markup("\n".join(marked))  # noqa: S704 - each line is escaped

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import shlex
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,7 +31,7 @@ _MOST_LOOKED_AT = 1_000
 
 _COLUMNS = 6
 _LOG_BYTES = 512 << 10
-_PATCH_BYTES = 2 << 20
+_PATCH_BYTES = 512 << 10
 
 
 def runs_page(request: Request) -> Response:
@@ -40,30 +42,51 @@ def runs_page(request: Request) -> Response:
     wanted, order, group = query.get("q", "").strip(), query.get("sort", ""), query.get("group", "")
     start = page_of(request)
     problem = ""
+    asked = None
     try:
-        conditions = [run_conditions.parse(part) for part in wanted.split()]
-    except UsageError as error:
-        conditions, problem = [], error.message
+        asked = _asked(wanted)
+    except (UsageError, ValueError) as error:
+        problem = error.message if isinstance(error, UsageError) else f"this filter cannot be read: {error}"
     with site.reading() as view:
-        found = run_questions.list_runs(site.workspace, view, project)
         total = run_questions.count_runs(site.workspace, view, project)
-        if conditions or order or group:
-            looked_at = [(run, shapes.run(run)) for run in islice(found, _MOST_LOOKED_AT)]
-            chosen = [(run, data) for run, data in looked_at if all(condition.holds(data) for condition in conditions)]
-            _sort(chosen, order)
+        if wanted or order or group:
+            looked_at = [(run, shapes.run(run)) for run in islice(run_questions.list_runs(site.workspace, view, project), _MOST_LOOKED_AT)]
+            chosen = _sorted([(run, data) for run, data in looked_at if asked is not None and asked(run, data)], order)
             groups = _grouped(chosen, group) if group else []
+            start = min(start, max(0, len(chosen) - 1) // PER_PAGE)
             some = [run for run, _ in chosen[start * PER_PAGE : (start + 1) * PER_PAGE]]
             count, is_bounded = len(chosen), total > _MOST_LOOKED_AT
+            typical = [run for run, _ in looked_at[:PER_PAGE]]
         else:
             groups = []
+            start = min(start, max(0, total - 1) // PER_PAGE)
             some = run_questions.some_runs(site.workspace, view, project, start * PER_PAGE, PER_PAGE)
             count, is_bounded = total, False
-    offered = offered_columns(some)
+            typical = some if not start else run_questions.some_runs(site.workspace, view, project, 0, PER_PAGE)
+    offered = offered_columns([*typical, *some])
+    kept = urlencode([(name, value) for name, value in query.multi_items() if name not in ("page", "done") and value])
     columns = [one for one in query.getlist("col") if one] or offered[:_COLUMNS]
     return rendering.page(
         request, "runs", title=f"Runs of {project}" if project else "Runs", of_project=project, runs=some, columns=columns, offered=offered, wanted=wanted, order=order,
-        group=group, groups=groups, start=start, per_page=PER_PAGE, count=count, total=total, is_bounded=is_bounded, looked_at=_MOST_LOOKED_AT, problem=problem, value_of=value_of,
+        group=group, groups=groups, start=start, per_page=PER_PAGE, count=count, total=total, is_bounded=is_bounded, looked_at=_MOST_LOOKED_AT, problem=problem, value_of=value_of, kept=f"{kept}&" if kept else "",
     )  # fmt: skip
+
+
+def _asked(wanted: str) -> Callable[[RecordedRun, dict[str, Any]], bool]:
+    """Returns what tells whether a run fits: conditions, in quotes where they hold spaces, and words that its name or tags contain.
+
+    Raises:
+        UsageError, ValueError: it makes no sense.
+    """
+    parts = shlex.split(wanted)
+    conditions = [run_conditions.parse(part) for part in parts if any(one in part for one in "=<>")]
+    words = [part.lower() for part in parts if not any(one in part for one in "=<>")]
+
+    def fits(run: RecordedRun, data: dict[str, Any]) -> bool:
+        text = " ".join([run.name, run.label, run.job_type, run.group, *run.tags]).lower()
+        return all(condition.holds(data) for condition in conditions) and all(word in text for word in words)
+
+    return fits
 
 
 def offered_columns(runs: list[RecordedRun]) -> list[str]:
@@ -84,18 +107,19 @@ def value_of(run: RecordedRun, column: str) -> Any:
     return "" if value is None else value
 
 
-def _sort(chosen: list[tuple[RecordedRun, dict[str, Any]]], order: str) -> None:
+def _sorted(chosen: list[tuple[RecordedRun, dict[str, Any]]], order: str) -> list[tuple[RecordedRun, dict[str, Any]]]:
+    """Returns runs by a name, `-` before it turns the order round; those that have nothing under it come last."""
     name = order.lstrip("-")
     if not name:
-        return
+        return chosen
 
     def place(pair: tuple[RecordedRun, dict[str, Any]]) -> tuple[int, Any]:
         value = run_conditions.value(pair[1], name)
-        if isinstance(value, (int, float)):
-            return 1, value
-        return (2, str(value)) if value is not None else (0, 0)
+        return (0, value) if isinstance(value, (int, float)) else (1, str(value))
 
-    chosen.sort(key=place, reverse=order.startswith("-"))
+    having = [pair for pair in chosen if run_conditions.value(pair[1], name) is not None]
+    lacking = [pair for pair in chosen if run_conditions.value(pair[1], name) is None]
+    return [*sorted(having, key=place, reverse=order.startswith("-")), *lacking]
 
 
 def _grouped(chosen: list[tuple[RecordedRun, dict[str, Any]]], by: str) -> list[dict[str, Any]]:
@@ -112,7 +136,7 @@ def _grouped(chosen: list[tuple[RecordedRun, dict[str, Any]]], by: str) -> list[
                 if isinstance(number, (int, float)) and not isinstance(number, bool) and not name.startswith("_"):
                     sums.setdefault(name, []).append(number)
         means = [(name, sum(numbers) / len(numbers)) for name, numbers in list(sums.items())[:_COLUMNS]]
-        condition = f"{by}={json.dumps(value) if ' ' in value else value}"
+        condition = "" if value == "none" else shlex.quote(f"{by}={value}")
         groups.append({"value": value, "count": len(runs), "means": means, "condition": condition})
     return groups
 

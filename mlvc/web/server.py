@@ -39,16 +39,17 @@ def serve(
     is_local = host in (*LOOPBACK, "::1")
     listening = _listen(host, port)
     token = None if is_local else secrets.token_urlsafe(24)
-    shown = f"[{host}]" if ":" in host else host
+    is_any = host in ("0.0.0.0", "::")  # noqa: S104 - the user asked for it, and a token is needed
+    shown = socket.gethostname().lower() if is_any else f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
-    names = () if is_local else (host.lower(), socket.gethostname().lower())
+    names = () if is_local else (shown.lower(), socket.gethostname().lower(), socket.getfqdn().lower())
 
     def started() -> None:
         tell(address)
         opened(address)
 
     with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
-        PageServer(Site(workspace, is_read_only=is_read_only), started, hosts=names, token=token).run([listening])
+        PageServer(Site(workspace, is_read_only=is_read_only), started, hosts=names, token=token, any_address=is_any).run([listening])
 
 
 class PageServer(uvicorn.Server):
@@ -57,11 +58,11 @@ class PageServer(uvicorn.Server):
     Args:
         site: the repository.
         started: is called once requests are answered.
-        hosts, token: see `application`.
+        hosts, token, any_address: see `application`.
     """
 
-    def __init__(self, site: Site, started: Callable[[], None], *, hosts: Iterable[str] = (), token: str | None = None) -> None:
-        app = application(site, hosts=hosts, token=token)
+    def __init__(self, site: Site, started: Callable[[], None], *, hosts: Iterable[str] = (), token: str | None = None, any_address: bool = False) -> None:
+        app = application(site, hosts=hosts, token=token, any_address=any_address)
         super().__init__(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=2, server_header=False))
         self._site = site
         self._started = started

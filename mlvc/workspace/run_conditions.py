@@ -37,6 +37,8 @@ def parse(text: str) -> Condition:
     for operator in _OPERATORS:
         name, found, wanted = text.partition(operator)
         if found and name.strip():
+            if not wanted.strip() and operator not in ("=", "!="):
+                break
             try:
                 return Condition(name.strip(), operator, json.loads(wanted))
             except ValueError:

@@ -90,7 +90,7 @@ class Distribution(Struct, frozen=True):
 
     Attributes:
         tensor: whose.
-        counts: how many numbers lie in each of equally wide bins from `least` to `greatest`.
+        counts: how many numbers lie in each of equally wide bins from `least` to `greatest`; one bin where all are equal.
         least, greatest, mean, deviation: of those numbers that are finite.
         odd: how many are infinite or no number.
         looked_at: how many were read: all, or stretches of a tensor too large for that.
@@ -133,8 +133,11 @@ def distribution(workspace: Workspace, view: View, version: VersionId, path: str
     odd = int(found.size - finite.size)
     if not finite.size:
         return Distribution(held.tensor, (), 0.0, 0.0, 0.0, 0.0, odd, int(found.size))
-    counts, _ = np.histogram(finite, bins=bins)
-    stats = (float(finite.min()), float(finite.max()), float(finite.mean()), float(finite.std()))
+    least, greatest = float(finite.min()), float(finite.max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        place = (finite / 2 - least / 2) / (greatest / 2 - least / 2) if greatest > least else np.zeros(finite.size)  # halved: the range may overflow
+        counts, _ = np.histogram(np.nan_to_num(place), bins=bins if greatest > least else 1, range=(0.0, 1.0))
+        stats = (least, greatest, float(finite.mean()), float(finite.std()))
     return Distribution(held.tensor, tuple(int(count) for count in counts), *stats, odd, int(found.size))
 
 

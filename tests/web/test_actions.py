@@ -48,6 +48,17 @@ def test_each_action_is_one_transaction_and_the_next_page_undoes_it(browser, ver
     assert set(view.aliases("registry:model/other")) >= {"prod", "candidate"}
 
 
+def test_an_alias_that_moves_says_from_where_and_one_that_stays_writes_nothing(browser, version):
+    workspace = browser.site.workspace
+    before = transactions(workspace)
+    browser.send("add-alias", collection=MODEL, version=version, alias="production")
+    assert transactions(workspace) == before
+    second = publish(workspace, "net", {"w.bin": b"second"})
+    browser.send("link", collection="p/net", version=second.version.hex(), model="best", aliases="")
+    answer = browser.send("add-alias", collection=MODEL, version=second.version.hex(), alias="production")
+    assert "alias production on v1, which was on v0" in browser.page(answer.headers["location"])
+
+
 def test_what_a_form_cannot_say_is_refused_in_a_sentence(browser, version):
     for action, fields in (
         ("add-alias", {"collection": MODEL, "version": version, "alias": "latest"}),

@@ -40,6 +40,6 @@ def test_a_folder_that_holds_something_is_not_written_into(filled, tmp_path):
 
 @pytest.mark.parametrize(("address", "file"), [("/", "index.html"), ("/a/b", "a/b/index.html"), ("/a/..%2f..%2fb", "a/_./_./b/index.html"), ("/x%20y", "x y/index.html")])
 def test_a_page_lies_where_its_address_says_and_never_outside(address, file):
-    found = export.file_of(address, is_page=True)
+    found = export.file_of(address)
     assert ".." not in found.split("/")
     assert found == file or "%2f" in address

@@ -81,7 +81,15 @@ def test_runs_are_filtered_sorted_grouped_and_paged(workspace):
     assert names("/runs/p?sort=-summary.acc")[0] == "run6"
     grouped = browser.page("/runs/p?group=config.kind")
     assert re.search(r">even</a></td><td class=\"number\">4<", grouped)
-    assert "is no filter" in browser.page("/runs/p?q=nonsense")
+    assert names("/runs/p?q=run3") == ["run3"]
+    assert names("/runs/p?q=nonsense") == []
+    assert "is no filter" in browser.page("/runs/p?q=config.lr%3E")
+    assert names("/runs/p?q=config.lr%3E") == []
+    assert names("/runs/p?page=99") == names("/runs/p")
+    assert "No closing quotation" in browser.page("/runs/p?q=%27")
+    record(workspace, name="spaced", config={"kind": "with space"})
+    link = next(one for one in browser.links(browser.page("/runs/p?group=config.kind")) if "with" in one)
+    assert ">spaced</a>" in browser.page(link)
 
 
 def test_a_comparison_marks_where_configs_differ(workspace):
@@ -189,6 +197,7 @@ def test_lineage_has_the_same_nodes_as_picture_and_list_and_groups_many_alike(wo
     for kind, start in (("svg", "<svg"), ("dot", "digraph"), ("mermaid", "flowchart")):
         download = next(one for one in browser.links(text) if one.startswith(f"/lineage.{kind}?"))
         assert browser.get(download).text.startswith(start)
+    assert opened.startswith("/artifacts/p/data/v0/lineage?"), "a tab stays what it is"
     assert browser.get(next(one for one in browser.links(text) if one.startswith("/lineage.png?"))).data.startswith(b"\x89PNG")
 
 

@@ -1,4 +1,4 @@
-// One chart for each metric, of one run or of several over each other. Points come thinned out; what is zoomed into is asked for anew by its keys.
+// One chart for each metric, of one run or of several over each other. Points come thinned out; and hide no spike.
 const place = document.getElementById("charts");
 const axis = document.getElementById("axis");
 const smooth = document.getElementById("smooth");
@@ -41,7 +41,16 @@ function joined(series) {
   })];
 }
 
-function draw() {
+function shown(value) {
+  return value === null || value === undefined ? "" : String(Number(value.toPrecision(5)));
+}
+
+function draw({ keep = true } = {}) {
+  const zoomed = new Map();
+  for (const [key, { plot, ends }] of charts) {
+    const { min, max } = plot.scales.x;
+    if (keep && (min > ends[0] || max < ends[1])) zoomed.set(key, { min, max });
+  }
   const wanted = which.value.toLowerCase();
   const keys = [...new Set(found.flatMap((one) => Object.keys(one.series)))].sort();
   document.getElementById("waiting")?.remove();
@@ -51,17 +60,17 @@ function draw() {
     charts.delete(key);
   }
   place.querySelector(".empty")?.remove();
-  const shown = keys.filter((key) => key.toLowerCase().includes(wanted));
-  if (!shown.length) {
+  const fitting = keys.filter((key) => key.toLowerCase().includes(wanted));
+  if (!fitting.length) {
     const said = document.createElement("p");
     said.className = "empty";
     said.textContent = keys.length ? "No metric has that in its name." : place.dataset.of === "system" ? "Nothing was measured of the machine." : "Nothing was logged. run.log({\"loss\": 0.1}) draws here.";
     place.append(said);
   }
-  for (const key of shown.slice(0, 200)) chartOf(key);
+  for (const key of fitting.slice(0, 200)) chartOf(key, zoomed.get(key));
 }
 
-function chartOf(key) {
+function chartOf(key, zoomed) {
   const series = found.map((one, place) => ({ ...one.series[key], name: names[place], place })).filter((one) => one.x && one.x.length);
   if (!series.length) return;
   const box = document.createElement("figure");
@@ -78,7 +87,7 @@ function chartOf(key) {
     width: Math.max(260, box.clientWidth - 24),
     height: 220,
     scales: { x: { time: isTime }, y: { distr: log.checked && values.every((y) => y > 0) ? 3 : 1 } },
-    axes: [axes, { ...axes, size: 62 }],
+    axes: [axes, { ...axes, size: 70, values: (_, splits) => splits.map(shown) }],
     legend: { live: true },
     cursor: { sync: { key: "charts" } },
     series: [
@@ -88,7 +97,7 @@ function chartOf(key) {
         stroke: palette[one.place % palette.length],
         dash: dashes[Math.floor(one.place / palette.length) % dashes.length],
         width: 1.5,
-        spanGaps: true,
+        value: (_, value) => shown(value),
         points: { show: one.x.length < 40 },
       })),
     ],
@@ -96,22 +105,25 @@ function chartOf(key) {
   plot.root.setAttribute("role", "img");
   const last = series.map((one) => `${one.name}: ${one.y.filter((y) => y !== null).at(-1)}`).join(", ");
   plot.root.setAttribute("aria-label", `${key}, last values ${last}`);
-  charts.set(key, { plot, box });
+  if (zoomed) plot.setScale("x", zoomed);
+  const places = plot.data[0];
+  charts.set(key, { plot, box, ends: [places[0], places.at(-1)] });
 }
 
-async function read() {
+async function read({ keep = true } = {}) {
   const asked = new URLSearchParams({ x: axis.value, points: "800", of: place.dataset.of });
+  const before = JSON.stringify(found);
   found = await Promise.all(sources.map(async (source) => {
     const answer = await fetch(`${source}?${asked}`);
     return answer.ok ? answer.json() : { series: {} };
   }));
-  draw();
+  if (JSON.stringify(found) !== before) draw({ keep });
 }
 
-axis.addEventListener("change", read);
-for (const one of [smooth, log, which]) one.addEventListener("input", draw);
-document.addEventListener("theme", draw);
-document.addEventListener("changed", read);
+axis.addEventListener("change", () => read({ keep: false }));
+for (const one of [smooth, log, which]) one.addEventListener("input", () => draw());
+document.addEventListener("theme", () => draw());
+document.addEventListener("changed", () => { if (found.some((one) => one.is_live)) read(); });
 let resizing;
-addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(draw, 150); });
+addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(() => draw(), 150); });
 read();

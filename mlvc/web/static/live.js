@@ -1,9 +1,11 @@
 // Follows the repository: when something changed, the parts of the page marked with data-live are fetched anew and replaced.
 let state = document.documentElement.dataset.state;
+let latest = state;
 let busy = false;
 
 async function refresh() {
-  if (busy || document.querySelector("form:focus-within, details[open] form")) return; // nobody's typing is taken away
+  const wanted = latest;
+  if (busy || wanted === state || document.querySelector("input:not([type=checkbox]):focus, textarea:focus, select:focus, .acts details[open]")) return; // nobody's typing is taken away
   busy = true;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -17,6 +19,7 @@ async function refresh() {
         for (const box of old.querySelectorAll("input[type=checkbox]")) box.checked = chosen.has(box.value);
       }
     }
+    state = wanted;
     document.dispatchEvent(new Event("changed"));
   } finally {
     busy = false;
@@ -25,11 +28,10 @@ async function refresh() {
 
 const events = new EventSource("/events");
 events.onmessage = (event) => {
-  if (event.data !== state) {
-    state = event.data;
-    refresh();
-  }
+  latest = event.data;
+  refresh();
 };
+setInterval(refresh, 2000); // what could not be shown when it came
 addEventListener("pagehide", () => events.close());
 
 const saved = document.getElementById("saved");

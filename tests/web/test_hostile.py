@@ -1,0 +1,149 @@
+"""What nobody would log, and somebody does: pages stay small, fast and whole."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pytest
+from conftest import Browser, publish, record
+
+from mlvc.web import browsing, export
+from mlvc.workspace import registry
+
+LARGE_PAGE = 2 << 20
+
+
+def file_page(workspace, name, data):
+    publish(workspace, "odd", {name: data})
+    answer = Browser(workspace).get(f"/artifacts/p/odd/v0/files/{name}")
+    assert answer.status == 200, answer.text[-300:]
+    assert len(answer.data) < LARGE_PAGE
+    return answer.text
+
+
+def test_deep_json_is_cut_where_indentation_would_make_it_gigabytes(workspace):
+    assert "The rest is not shown" in file_page(workspace, "d.json", b"[" * 850 + b",".join([b"1"] * 200_000) + b"]" * 850)
+
+
+def test_wide_tables_show_their_first_columns(workspace):
+    text = file_page(workspace, "c.csv", (b",".join([b"1"] * 5_000) + b"\n") * 120)
+    assert "4,800 more columns are not shown" in text
+    assert text.count("<th>") == browsing.MOST_COLUMNS
+    publish(workspace, "long", {"l.csv": b"x" * 3_000_000})
+    assert "more than a million characters" in Browser(workspace).page("/artifacts/p/long/v0/files/l.csv")
+
+
+def parquet(table, **options):
+    parquet_module = pytest.importorskip("pyarrow.parquet")
+    out = io.BytesIO()
+    parquet_module.write_table(table, out, **options)
+    return out.getvalue()
+
+
+def test_a_parquet_file_is_decoded_no_further_than_it_is_shown(workspace):
+    pyarrow = pytest.importorskip("pyarrow")
+    zeros = pyarrow.table({"a": pyarrow.array(np.zeros(3_000_000, dtype=np.int64))})
+    assert "3,000,000 rows" in file_page(workspace, "z.parquet", parquet(zeros, row_group_size=3_000_000, compression="zstd"))
+    publish(workspace, "heavy", {"h.parquet": parquet(pyarrow.table({"a": ["x" * 5_000_000] * 3, "b": [1, 2, 3]}), compression="zstd")})
+    text = Browser(workspace).page("/artifacts/p/heavy/v0/files/h.parquet")
+    assert "<td>3</td>" in text
+    assert "1 more columns are not shown" in text
+
+
+@pytest.mark.parametrize("kind", ["us", "s"])
+def test_times_that_no_calendar_has_do_not_cost_the_page(workspace, kind):
+    pyarrow = pytest.importorskip("pyarrow")
+    file_page(workspace, "t.parquet", parquet(pyarrow.table({"t": pyarrow.array([2**62], pyarrow.timestamp(kind) if kind == "us" else pyarrow.duration(kind))})))
+
+
+def test_half_a_character_costs_no_page(workspace):
+    file_page(workspace, "s.json", b'{"a": "\\ud800"}')
+
+
+@pytest.mark.parametrize("values", [np.full((4, 4), np.finfo(np.float32).min, np.float32), np.full(4, 2**60), np.array([1e308, -1e308]), np.array([np.nan, np.inf]), np.zeros(0), np.zeros((), np.float16)])
+def test_tensors_of_any_numbers_have_a_page(workspace, values):
+    out = io.BytesIO()
+    np.save(out, values)
+    publish(workspace, "odd", {"w.npy": out.getvalue()})
+    browser = Browser(workspace)
+    for link in browser.links(browser.page("/artifacts/p/odd/v0/tensors")):
+        if "/tensor?" in link:
+            browser.page(link)
+
+
+def test_a_file_with_a_line_end_in_its_name_has_a_page(workspace):
+    publish(workspace, "odd", {"a\nb": b"text"})
+    assert "text" in Browser(workspace).page("/artifacts/p/odd/v0/files/a%0Ab")
+
+
+def test_a_damaged_file_is_said_in_words_and_not_sent_in_half(workspace):
+    publish(workspace, "odd", {"a.png": bytes(range(256)) * 4_000})
+    workspace.close()
+    for pack in (workspace.repository.path / "packs" / "data").iterdir():
+        data = bytearray(pack.read_bytes())
+        data[100:600] = bytes(500)
+        pack.chmod(0o644)
+        pack.write_bytes(data)
+    answer = Browser(workspace).get("/artifacts/p/odd/v0/raw/a.png")
+    assert answer.status >= 400
+    assert "hint" in answer.text or "mlvc fsck" in answer.text
+
+
+def test_an_export_keeps_pages_apart_from_files_of_the_same_name(workspace, tmp_path):
+    publish(workspace, "index.html", {"index.html": b"<b>mine</b>", "_index.html": b"other"})
+    publish(workspace, "raw", {"raw": b"x", "a.svg": b"<svg/>"})
+    said = []
+    export.export(workspace, tmp_path / "site", said.append)
+    assert said == []
+    found = {path.relative_to(tmp_path / "site").as_posix() for path in (tmp_path / "site").rglob("*") if path.is_file()}
+    assert "artifacts/p/_index.html/v0/files/_index.html/index.html" in found
+    assert "artifacts/p/raw/v0/index.html" in found
+    assert not any(name.endswith((".svg", ".htm")) and not name.startswith("static/") for name in found), "users' pages become texts"
+
+
+def test_an_export_says_what_is_too_large_and_reads_none_of_it(workspace, tmp_path):
+    publish(workspace, "film", {"f.mp4": bytes(9_000_000)})
+    said = []
+    export.export(workspace, tmp_path / "site", said.append)
+    assert said == ["left out: /artifacts/p/film/v0/raw/f.mp4 (too large)"]
+
+
+def test_an_address_is_a_host_where_any_address_was_asked_for(filled):
+    from mlvc.web.application import application
+    from mlvc.web.asking import Asker
+    from mlvc.web.site import Site
+
+    asker = Asker(application(Site(filled), token="t", any_address=True))
+    assert asker.ask("/?token=t", headers={"host": "192.168.1.5:5151"}).status == 303
+    assert asker.ask("/?token=t", headers={"host": "[fe80::1]:5151"}).status == 303
+    assert asker.ask("/?token=t", headers={"host": "evil.example"}).status == 421
+    assert asker.ask("//evil.example/?token=t", headers={"host": "192.168.1.5"}).headers["location"].startswith("/evil.example")
+    without = Asker(application(Site(filled), any_address=True))
+    assert without.ask("/", headers={"host": "192.168.1.5"}).status == 421
+
+
+def test_a_huge_form_and_an_odd_origin_are_refused(browser):
+    assert browser.send("describe", collection="p/net", description="x" * 2_000_000).status == 413
+    assert browser.send("describe", origin="http://[::1", collection="p/net", description="x").status == 403
+
+
+def test_a_version_s_history_is_its_own(workspace):
+    members = [publish(workspace, "net", {"w": bytes([number])}) for number in range(12)]
+    for member in (members[6], members[10]):
+        registry.link(workspace, member.version, "registry:model/best", [], "link")
+    registry.set_aliases(workspace, "registry/best:v1", ["staging"], "alias")
+    browser = Browser(workspace)
+    assert "staging" not in browser.page("/registry/best/v0/history").partition('class="log"')[2]
+    assert "staging" in browser.page("/registry/best/v1/history").partition('class="log"')[2]
+
+
+def test_facts_of_any_kind_and_a_console_of_one_line_break_no_page(workspace):
+    run = record(workspace, facts={"job_type": "train", "git": {"left_out": [["a", "b"]], "commit": "c" * 40}, "command": ["x"] * 1_000}, finish=False)
+    (workspace.runs_folder / run.id.hex() / "console").write_bytes(b"y" * 10_000_000)
+    browser = Browser(workspace)
+    for tab in ("", "/overview", "/config", "/system", "/logs", "/code", "/data"):
+        assert len(browser.page(f"/runs/p/{run.label}{tab}")) < LARGE_PAGE
+    assert json.loads(browser.page(f"/api/v1/runs/p/{run.label}/console?start=9999990"))["text"] == "y" * 10
+    run.finish(0)
