@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
@@ -35,6 +36,8 @@ _CELL = 300
 MOST_COLUMNS = 200
 _LONGEST_ROW = 1 << 20
 _LARGE_CELL = 1 << 20
+_PICTURE_BYTES, _PICTURES_BYTES = 64 << 10, 2 << 20
+_MAGIC = ((b"\x89PNG\r\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
 class Item(Struct, frozen=True):
@@ -257,7 +260,7 @@ def _parquet(file: Any, page: int) -> Preview:
         opened = pyarrow.parquet.ParquetFile(file)
         columns = _shown_columns(opened)
         first = min(page * ROWS, _MOST_ROWS_PASSED)
-        rows = list(islice(_parquet_batches(opened, columns, first), ROWS))
+        rows = list(islice(_parquet_batches(opened, columns, first, _Pictures()), ROWS))
         is_flat = opened.metadata.num_columns == len(opened.schema_arrow.names)
         places = [opened.schema_arrow.names.index(name) for name in columns]
         statistics = tuple(_statistics(opened, place) for place in places) if is_flat else ()
@@ -280,8 +283,25 @@ def _shown_columns(opened: Any) -> tuple[str, ...]:
     return tuple(name for name in names if name not in heavy)[:MOST_COLUMNS]
 
 
-def _parquet_batches(opened: Any, columns: tuple[str, ...], first: int) -> Iterator[tuple[str, ...]]:
-    """Yields rows from one on, a few decoded at a time."""
+class _Pictures:
+    """Makes small pictures in cells addresses that hold them, until a page has enough of them."""
+
+    def __init__(self) -> None:
+        self._left = _PICTURES_BYTES
+
+    def __call__(self, value: Any) -> str:
+        data = value.get("bytes") if isinstance(value, dict) else value
+        if isinstance(data, bytes) and len(data) <= min(_PICTURE_BYTES, self._left):
+            kind = next((kind for magic, kind in _MAGIC if data.startswith(magic)), None)
+            if kind is not None:
+                self._left -= len(data)
+                return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+        return _cell(value)
+
+
+def _parquet_batches(opened: Any, columns: tuple[str, ...], first: int, shown: Callable[[Any], str] | None = None) -> Iterator[tuple[str, ...]]:
+    """Yields rows from one on, a few decoded at a time; `shown` says how a cell is written."""
+    shown = shown or _cell
     passed = 0
     for group in range(opened.num_row_groups):
         size = opened.metadata.row_group(group).num_rows
@@ -291,7 +311,7 @@ def _parquet_batches(opened: Any, columns: tuple[str, ...], first: int) -> Itera
         for batch in opened.iter_batches(batch_size=ROWS, row_groups=[group], columns=list(columns)):
             if passed + batch.num_rows > first:
                 for row in batch.slice(max(0, first - passed)).to_pylist():
-                    yield tuple(_cell(value) for value in row.values())
+                    yield tuple(shown(value) for value in row.values())
             passed += batch.num_rows
 
 

@@ -17,13 +17,13 @@ from mlvc.format import names
 from mlvc.format.ids import RunId
 from mlvc.format.reference import RunReference
 from mlvc.lineage.graph import RUN
-from mlvc.web import addresses, browsing, collections, lineage_view, rendering
+from mlvc.web import addresses, browsing, collections, lineage_view, logged_media, rendering
 from mlvc.web.artifacts import page_of
 from mlvc.workspace import resolving, run_conditions, run_questions, shapes
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
 
-TABS = ("charts", "overview", "config", "system", "logs", "code", "data")
+TABS = ("charts", "media", "overview", "config", "system", "logs", "code", "data")
 PER_PAGE = 50
 MOST_COMPARED = 20
 _MOST_LOOKED_AT = 1_000
@@ -192,6 +192,14 @@ def plain(text: str) -> str:
     return "\n".join("".join(c for c in line if c == "\t" or c >= " ") for line in lines)
 
 
+def _media(_: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:
+    found = logged_media.items(run_questions.each_row(workspace, view, run.id))
+    groups: dict[str, list[logged_media.Item]] = {}
+    for one in found:
+        groups.setdefault(one.key, []).append(one)
+    return {"groups": list(groups.items()), "is_cut": len(found) == logged_media.MOST, "most": logged_media.MOST}
+
+
 def _code(_: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:
     patch = run_questions.patch(workspace, view, run.id)
     return {
@@ -218,7 +226,7 @@ def _data(_: Request, workspace: Workspace, view: View, run: RecordedRun) -> dic
     return {"inputs": inputs, "outputs": outputs, "lineage_address": addresses.lineage((RUN, run.id)), "kept": run_questions.kept_files(workspace, view, run.id)[:500]}
 
 
-_PARTS = {"charts": _nothing, "overview": _overview, "config": _nothing, "system": _nothing, "logs": _logs, "code": _code, "data": _data}
+_PARTS = {"charts": _nothing, "media": _media, "overview": _overview, "config": _nothing, "system": _nothing, "logs": _logs, "code": _code, "data": _data}
 
 
 def run_lineage(request: Request) -> Response:

@@ -9,45 +9,85 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import socket
 import tempfile
+import threading
 import time
 from pathlib import Path
 
-from many_runs import build
+from many_runs import AT_ONCE, build
 
 from mlvc.format.ids import RunId
-from mlvc.format.operations import Edge
+from mlvc.format.operations import Collection, Edge, Link, Operation, Publish
 from mlvc.lineage.graph import ARTIFACT, key_text
 from mlvc.web.application import application
 from mlvc.web.asking import Asker
+from mlvc.web.server import PageServer
 from mlvc.web.site import Site
 from mlvc.workspace import publishing
 from mlvc.workspace.draft import Draft
 from mlvc.workspace.workspace import Workspace
 
-COLLECTIONS, USERS = 50, 2_000
+COLLECTIONS, USERS, MODELS = 50, 2_000, 200
 
 
 def add_versions(folder: Path, count: int) -> None:
+    """Adds versions: as many contents as one collection has, published in each; runs that made them and used the first; registered models."""
     workspace = Workspace.find(folder)
-    first = None
-    for number in range(count):
-        draft = Draft(f"many/data{number % COLLECTIONS}", "dataset", {"n.txt": str(number).encode()})
-        made = publishing.publish(workspace, draft, "bench")
-        first = first or made.member.version
-    assert first is not None, "there is one at least"
-    runs = list(workspace.repository.view().run_ids("many"))[:USERS]
-    for start in range(0, len(runs), 100):
+    said = []
+    for number in range(count // COLLECTIONS):
+        made = publishing.publish(workspace, Draft("many/data0", "dataset", {"n.txt": str(number).encode()}), "bench").member
+        said.append(workspace.repository.view().publications(made.version)[0])
+    runs = list(workspace.repository.view().run_ids("many"))
+    operations: list[Operation] = [Collection(f"many/data{place}", "dataset") for place in range(1, COLLECTIONS)]
+    for place in range(1, COLLECTIONS):
+        operations += [
+            Publish(f"many/data{place}", one.manifest, one.recipes, RunId(runs[(place * 997 + number) % len(runs)])) for number, one in enumerate(said)
+        ]
+    operations += [Edge(RunId(run), said[0].version, "data0") for run in runs[:USERS]]
+    for place in range(MODELS):
+        operations.append(Collection(f"registry:model/model{place}", "dataset"))
+        operations += [Link(f"registry:model/model{place}", one.version) for one in said[place : place + 10]]
+    for start in range(0, len(operations), AT_ONCE):
         with workspace.committing("bench") as commit:
-            commit.say(*(Edge(RunId(run), first, "data0") for run in runs[start : start + 100]))
+            commit.say(*operations[start : start + AT_ONCE])
     workspace.close()
+
+
+def time_in_browser(workspace: Workspace, chromium: str, pages: list[str]) -> None:
+    """Prints when each page can be used, and how long the slowest frame takes while it is dragged around."""
+    from playwright.sync_api import sync_playwright
+
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    server = PageServer(Site(workspace), lambda: None)
+    threading.Thread(target=server.run, args=([listening],), daemon=True).start()
+    with sync_playwright() as started:
+        page = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page(viewport={"width": 1300, "height": 850})
+        for address in pages:
+            page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}{address}")
+            page.wait_for_load_state("load")
+            ready = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+            print(f"{'in Chromium: ' + address[:40]:60} {ready:8.1f} ms until it can be used")
+        box = page.locator("#graph").bounding_box()
+        page.evaluate("window.frames_ = []; (function tick(last) { requestAnimationFrame((now) => { frames_.push(now - last); tick(now); }); })(performance.now())")
+        page.mouse.move(box["x"] + 300, box["y"] + 300)
+        page.mouse.down()
+        for step in range(60):
+            page.mouse.move(box["x"] + 300 - step * 4, box["y"] + 300 - step * 3)
+        page.mouse.up()
+        frames = sorted(page.evaluate("frames_"))
+        print(f"{'in Chromium: a frame of dragging the lineage':60} {frames[len(frames) // 2]:8.1f} ms, the slowest {frames[-1]:.1f}")
+    server.should_exit = True
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100_000)
-    parser.add_argument("--versions", type=int, default=2_000)
+    parser.add_argument("--versions", type=int, default=100_000)
     parser.add_argument("--dir", type=Path)
+    parser.add_argument("--chromium", help="The browser to time the first page and the lineage in; none is timed without.")
     given = parser.parse_args()
     folder = given.dir or Path(tempfile.mkdtemp())
     if not (folder / ".mlvc").exists():
@@ -62,7 +102,7 @@ def main() -> None:
     view = workspace.repository.view()
     run = next(iter(view.runs("many")))
     member = next(iter(view.members("many/data0")))
-    pages = ["/", "/runs/many", "/runs/many?page=100", "/runs/many?sort=-summary.acc", "/runs/many?q=config.lr%3E0.9", "/artifacts", "/artifacts/many/data1", "/artifacts/many/data1/v3", "/registry",
+    pages = ["/", "/runs/many", "/runs/many?page=100", "/runs/many?sort=-summary.acc", "/runs/many?q=config.lr%3E0.9", "/artifacts", "/artifacts/many/data1", "/artifacts/many/data1/v3", "/artifacts/many/data1/v3/lineage", "/artifacts/many/data1/v3/history", "/registry", "/registry/model7", "/registry/model7/v3",
              f"/runs/many/{run.label}", f"/runs/many/{run.label}/overview", f"/runs/many/{run.label}/config", "/api/v1/runs/many?count=50", "/api/v1/status", "/api/v1/collections"]  # fmt: skip
     of = key_text((ARTIFACT, member.version))
     opened = asker.ask(f"/lineage?of={of}").text.partition("&amp;open=")[2][:64]
@@ -75,6 +115,8 @@ def main() -> None:
             times.append(time.perf_counter() - begun)
             assert answer.status == 200, (page, answer.text[-300:])
         print(f"{page[:60]:60} {1000 * times[0]:8.1f} ms first, {1000 * min(times):8.1f} best, {len(answer.data):,} bytes")
+    if given.chromium:
+        time_in_browser(workspace, given.chromium, ["/", "/runs/many", f"/lineage?of={of}&open={opened}"])
     print(f"{'memory at most':60} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB")
 
 

@@ -52,6 +52,15 @@ def test_a_parquet_file_is_decoded_no_further_than_it_is_shown(workspace):
     assert "1 more columns are not shown" in text
 
 
+def test_small_pictures_in_cells_are_shown_and_large_ones_named(workspace):
+    pyarrow = pytest.importorskip("pyarrow")
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(100)
+    text = file_page(workspace, "p.parquet", parquet(pyarrow.table({"i": [{"bytes": picture, "path": "a.png"}, {"bytes": picture + bytes(100_000), "path": "large.png"}], "t": ["data:text/html,x", "y"]})))
+    assert text.count('<img class="cell"') == 1
+    assert "large.png (100,108 bytes)" in text
+    assert "<td>data:text/html,x</td>" in text
+
+
 @pytest.mark.parametrize("kind", ["us", "s"])
 def test_times_that_no_calendar_has_do_not_cost_the_page(workspace, kind):
     pyarrow = pytest.importorskip("pyarrow")

@@ -150,6 +150,17 @@ def test_versions_are_compared_file_by_file(workspace):
     assert "<td>acc</td><td>1</td><td>2</td>" in text
 
 
+def test_logged_media_is_shown_by_key_and_step(workspace):
+    image = {"_type": "image-file", "path": "media/images/a.png", "caption": "one"}
+    several = {"_type": "images/separated", "filenames": ["media/images/b.png", "media/images/c.png"], "captions": ["two", "three"], "count": 2}
+    run = record(workspace, rows=[{"loss": 1.0, "sample": image}, {"many": several, "sound": {"_type": "audio-file", "path": "media/a.wav"}}, {"odd": {"_type": "x"}, "page": {"_type": "html-file", "path": "p.html"}}])
+    text = Browser(workspace).page(f"/runs/p/{run.label}/media")
+    assert text.count("<img") == 3
+    assert all(caption in text for caption in ("one", "two", "three", "step 1"))
+    assert "<audio" in text
+    assert 'sandbox=""' in text
+
+
 def test_tables_are_compared_row_by_row(workspace):
     publish(workspace, "t", {"t.csv": b"id,v\n1,a\n2,b\n3,c\n"})
     publish(workspace, "t", {"t.csv": b"id,v\n3,c\n1,a\n2,B\n4,d\n"})
