@@ -10,6 +10,7 @@ const width = Number(svg.dataset.width);
 const height = Number(svg.dataset.height);
 let view = { x: 0, y: 0, w: width, h: height };
 let current = null;
+const LEGIBLE = 0.9;
 
 function show() {
   svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
@@ -17,7 +18,7 @@ function show() {
 
 function fit() {
   const drawn = (height / Math.max(width, 500)) * svg.clientWidth;
-  svg.style.height = `${Math.min(Math.max(drawn + 60, 260), innerHeight * 0.66)}px`;
+  svg.style.height = `${Math.min(Math.max(drawn + 60, 340), innerHeight * 0.66)}px`;
   const ratio = svg.clientWidth / svg.clientHeight || 1;
   const w = Math.max(width, height * ratio, 500);
   view = { x: (width - w) / 2, y: (height - w / ratio) / 2, w, h: w / ratio };
@@ -39,7 +40,7 @@ function position(box) {
 function center(box) {
   const { x, y } = position(box);
   const ratio = svg.clientHeight / svg.clientWidth || 1;
-  const w = Math.min(view.w, 1400);
+  const w = Math.min(view.w, svg.clientWidth / LEGIBLE);
   view = { x: x - w / 2, y: y - (w * ratio) / 2, w, h: w * ratio };
   show();
 }
@@ -143,5 +144,5 @@ fit();
 const focus = world.querySelector(".box.focus");
 if (focus) {
   choose(focus, { focus: false });
-  if (boxes.length > 40) center(focus);
+  if (svg.clientWidth / view.w < 0.7) center(focus); // the whole would be too small to read; Fit shows it
 }
