@@ -21,6 +21,7 @@ from mlvc.web.series import Columns, ColumnsCache
 from mlvc.web.site import Site
 from mlvc.workspace import contents, costs, run_conditions, run_questions, shapes, tracing
 from mlvc.workspace.run_questions import RecordedRun
+from mlvc.workspace.workspace import Workspace
 
 PREFIX = "/api/v1"
 MOST = 1_000
@@ -99,10 +100,18 @@ def _status(request: Request) -> Response:
     return _answer({"mlvc": mlvc.__version__, "state": site.state(), "project": site.workspace.project, "projects": projects, "is_read_only": site.is_read_only, "sync": sync})
 
 
+_counting = threading.Lock()
+
+
 def _storage(request: Request) -> Response:
     site = rendering.site_of(request)
-    with site.reading() as view:
-        found = costs.of_all(site.workspace, view)
+    with _counting:  # by a workspace of its own: it may take long, and no page waits for it
+        other = Workspace.find(site.workspace.root, site.workspace.environment)
+        try:
+            with other.repository.reading() as view:
+                found = costs.of_all(other, view)
+        finally:
+            other.close()
     return _answer({"raw_bytes": found.raw, "distinct_bytes": found.distinct, "stored_bytes": found.stored, "pack_bytes": found.packs})
 
 

@@ -15,6 +15,9 @@ from mlvc.workspace import resolving, run_questions
 from mlvc.workspace.workspace import Workspace
 
 _RECENT = 8
+_MOST_WEIGHED = 20_000
+"""Versions whose contents are added up to tell what storing them saves; of more, 'mlvc du' tells."""
+
 _MOST_LOOKED_AT = 2_000
 """Collections whose newest version is compared with the others' to tell the most recent ones."""
 
@@ -32,9 +35,10 @@ def home(request: Request) -> Response:
         recent = recent_versions(workspace, view)
         registered = [collections.summary(workspace, view, one) for one in islice(collections.registered(view), _RECENT)]
         sync = sync_state(workspace, view)
+        versions = sum(one.count for one in islice(view.collections(), _MOST_LOOKED_AT))
     packs = sum(size for _, size in workspace.repository.backend.keys("packs/"))
     return rendering.page(
-        request, "home", title="Home", projects=projects, runs=found, versions=recent, registered=registered, sync=sync, packs=packs
+        request, "home", title="Home", projects=projects, runs=found, versions=recent, registered=registered, sync=sync, packs=packs, tells_savings=versions <= _MOST_WEIGHED
     )
 
 
