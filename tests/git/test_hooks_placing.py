@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -194,9 +195,10 @@ def test_two_older_hooks_of_one_name_are_both_kept_and_nothing_is_installed(proj
 
 
 def test_hooks_of_git_lfs_go_on_working_behind_those_of_mlvc(project, tmp_path):
+    if shutil.which("git-lfs") is None and os.environ.get("MLVC_TEST_SERVERS") != "required":
+        pytest.skip("no git-lfs here: apt-get install git-lfs")
     fresh = set_up(project.at(tmp_path / "fresh"))
-    if fresh.git("lfs", "install", "--local", code=None).code:
-        pytest.skip("git-lfs is not installed")
+    fresh.git("lfs", "install", "--local")
     fresh.mlvc("hooks", "install")
     fresh.git("lfs", "track", "*.lfs")
     fresh.write("small.lfs", "large\n")
