@@ -21,7 +21,7 @@ def hook_command(arguments: tuple[str, ...]) -> int:
 
 
 @click.command("hooks", epilog="Examples: mlvc hooks install   mlvc hooks status   mlvc hooks uninstall")
-@click.argument("action", type=click.Choice(["install", "uninstall", "status"]))
+@click.argument("action", type=click.Choice(["install", "uninstall", "status"]), default="status")
 @click.option("--force", is_flag=True, help="Install beside a program that manages hooks, or for all your repositories.")
 def hooks_command(action: str, force: bool) -> int:
     """Let Git call mlvc: install, remove or inspect its hooks, and the merge driver of mlvc.lock.
