@@ -438,7 +438,7 @@ def test_a_config_holds_artifacts_at_its_top(folder):
     logged(a="1")
     with wandb.init(config={"data": wandb.Api().artifact("data"), "n": 1}) as run:
         assert run.config["data"].name == "data:v0"
-        run.config["again"] = "wandb-artifact://https://host/local/work/data:v0"
+        run.config["again"] = f"wandb-artifact://https://host/local/{run.project}/data:v0"
         run.config["by id"] = f"wandb-artifact://_id/{run.config['data'].id}"
         run.config["said"] = run.config["data"].json_encode()
         assert {run.config[key].name for key in ("data", "again", "by id", "said")} == {"data:v0"}

@@ -85,6 +85,11 @@ class Project:
     def status(self) -> dict:
         return self.mlvc("--json", "status").data
 
+    def is_in_line(self) -> bool:
+        """Whether the files are what `mlvc.lock` pins, and it pins something."""
+        says = self.status()
+        return bool(says["pins"]) and not says["leftover"] and not any(pin["changes"] for pin in says["pins"])
+
     def at(self, root: Path) -> "Project":
         return Project(root, self.environment)
 
@@ -115,6 +120,21 @@ def project(tmp_path, environment):
     made.write("readme.md", "hello\n")
     made.commit("first")
     return made
+
+
+@pytest.fixture
+def nested(project):
+    """`main`, which pins data/y.bin, and the branch `feature`, which pins all of data."""
+    project.write(".gitignore", "/data\n")
+    project.commit()
+    project.git("switch", "-q", "-c", "feature")
+    project.write("data/x.bin", "x of theirs\n")
+    project.mlvc("add", "data")
+    project.commit()
+    project.git("switch", "-q", "main")
+    project.add("data/y.bin", "y of ours\n")
+    project.commit()
+    return project
 
 
 @pytest.fixture

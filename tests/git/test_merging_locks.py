@@ -199,11 +199,6 @@ def files(project) -> tuple[str, str]:
     return project.read("model.bin"), project.read("data/a.txt")
 
 
-def is_in_line(project) -> bool:
-    says = project.status()
-    return bool(says["pins"]) and not says["leftover"] and not any(one["changes"] for one in says["pins"])
-
-
 BOTH = {"ours": ("ours\n", "a of ours\n"), "theirs": ("theirs\n", "a of theirs\n"), "base": ("one\n", "a\n")}
 
 
@@ -219,7 +214,7 @@ def test_branches_that_pin_different_paths_merge_cleanly_with_both_files(project
     project.commit()
     project.git("merge", "-q", "-m", "both", "feature")
     assert [project.read(name) for name in ("l.bin", "m.bin", "n.bin")] == ["l\n", "m of main\n", "n\n"]
-    assert is_in_line(project) and project.git("status", "--short").out == ""
+    assert project.is_in_line() and project.git("status", "--short").out == ""
     assert all(project.git("check-ignore", "-q", name).code == 0 for name in ("l.bin", "m.bin", "n.bin"))
 
 
@@ -242,7 +237,7 @@ def test_a_conflict_names_both_versions_touches_no_file_and_says_what_to_run(tor
 def test_taking_one_side_writes_its_files_stages_the_lock_file_and_lets_git_commit(torn, side):
     torn.git("merge", "-q", "feature", code=1)
     torn.mlvc("resolve", f"--{side}")
-    assert files(torn) == BOTH[side] and is_in_line(torn)
+    assert files(torn) == BOTH[side] and torn.is_in_line()
     assert torn.git("diff", "--name-only", "--diff-filter=U").out == ""
     torn.git("commit", "-q", "-m", "merged")
     assert torn.git("status", "--short").out == "" and files(torn) == BOTH[side]
@@ -255,7 +250,7 @@ def test_each_path_may_take_another_side(torn):
     assert "conflict: data" in left.out and "conflict: model.bin" not in left.out
     assert torn.git("diff", "--name-only", "--diff-filter=U").out == "mlvc.lock\n"
     torn.mlvc("resolve", "--ours", "data")
-    assert files(torn) == ("theirs\n", "a of ours\n") and is_in_line(torn)
+    assert files(torn) == ("theirs\n", "a of ours\n") and torn.is_in_line()
     torn.git("commit", "-q", "-m", "merged")
 
 
@@ -305,7 +300,7 @@ def test_a_conflict_is_settled_and_git_goes_on(torn, how, side):
     torn.mlvc("resolve", f"--{side}")
     torn.git(*go_on.split(), GIT_EDITOR="true")
     mine, others = ("theirs", "ours") if how == "rebase" else ("ours", "theirs")  # a rebase puts one's own commits on top of theirs
-    assert files(torn) == BOTH[mine if side == "ours" else others] and is_in_line(torn)
+    assert files(torn) == BOTH[mine if side == "ours" else others] and torn.is_in_line()
     assert torn.git("status", "--short").out == "" and not (torn.root / ".git" / "rebase-merge").exists()
 
 
@@ -318,7 +313,7 @@ def test_a_stash_that_meets_new_pins_is_settled_like_a_merge(torn, side):
     torn.git("stash", "pop", "-q", code=1)
     torn.mlvc("resolve", f"--{side}")
     assert files(torn) == {"ours": ("later\n", "a later\n"), "theirs": ("stashed\n", "a stashed\n")}[side]
-    assert is_in_line(torn)
+    assert torn.is_in_line()
 
 
 @pytest.mark.parametrize("begin", ["merge", "rebase", "cherry-pick"])
@@ -329,9 +324,9 @@ def test_giving_up_leaves_the_files_as_before_or_behind_by_name(torn, begin):
     torn.mlvc("resolve", "--theirs", "data")
     torn.git(begin, "--abort")
     assert torn.read("mlvc.lock") == before
-    assert is_in_line(torn) or {one["holds"] for one in torn.status()["pins"]} == {"model:v1", "data:v1"}
+    assert torn.is_in_line() or {one["holds"] for one in torn.status()["pins"]} == {"model:v1", "data:v1"}
     torn.mlvc("checkout")
-    assert files(torn) == BOTH["ours"] and is_in_line(torn)
+    assert files(torn) == BOTH["ours"] and torn.is_in_line()
 
 
 def test_both_sides_may_add_the_same_pin(project):
@@ -344,7 +339,7 @@ def test_both_sides_may_add_the_same_pin(project):
     project.add("other.bin", "other\n")
     project.commit()
     project.git("merge", "-q", "-m", "both", "feature")
-    assert project.read("model.bin") == "same\n" and is_in_line(project)
+    assert project.read("model.bin") == "same\n" and project.is_in_line()
 
 
 def test_both_sides_that_add_a_path_differently_are_in_conflict(project):
@@ -357,7 +352,7 @@ def test_both_sides_that_add_a_path_differently_are_in_conflict(project):
     project.git("merge", "-q", "feature", code=1)
     assert "||||||| base\n# model.bin: not pinned\n=======" in project.read("mlvc.lock")
     project.mlvc("resolve", "--theirs")
-    assert project.read("model.bin") == "theirs\n" and is_in_line(project)
+    assert project.read("model.bin") == "theirs\n" and project.is_in_line()
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])
@@ -368,29 +363,20 @@ def test_one_side_removes_a_pin_that_the_other_changes(torn, side):
     torn.git("merge", "-q", "feature", code=1)
     assert "<<<<<<< ours\n# model.bin: not pinned\n|||||||" in torn.read("mlvc.lock")
     torn.mlvc("resolve", f"--{side}")
-    assert torn.read("data/a.txt") == BOTH[side][1] and is_in_line(torn)
+    assert torn.read("data/a.txt") == BOTH[side][1] and torn.is_in_line()
     assert (torn.root / "model.bin").exists() == (side == "theirs")
     assert [one["path"] for one in torn.status()["pins"]] == (["data"] if side == "ours" else ["data", "model.bin"])
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])
-def test_a_pin_within_a_folder_that_the_other_side_pins_is_a_conflict(project, side):
-    project.write(".gitignore", "/data\n")
-    project.commit()
-    project.git("switch", "-q", "-c", "feature")
-    project.write("data/x.bin", "x of theirs\n")
-    project.mlvc("add", "data")
-    project.commit()
-    project.git("switch", "-q", "main")
-    project.add("data/y.bin", "y of ours\n")
-    project.commit()
-    done = project.git("merge", "-q", "feature", code=1)
+def test_a_pin_within_a_folder_that_the_other_side_pins_is_a_conflict(nested, side):
+    done = nested.git("merge", "-q", "feature", code=1)
     assert "2 paths in conflict" in done.err
-    assert [one["path"] for one in project.mlvc("--json", "resolve", code=1).data["conflicts"]] == ["data", "data/y.bin"]
-    project.mlvc("resolve", f"--{side}")
-    assert [one["path"] for one in project.status()["pins"]] == (["data/y.bin"] if side == "ours" else ["data"])
-    assert (project.root / "data" / "y.bin").exists() == (side == "ours"), "what is saved, and not pinned any more, goes"
-    assert (project.root / "data" / "x.bin").exists() == (side == "theirs")
+    assert [one["path"] for one in nested.mlvc("--json", "resolve", code=1).data["conflicts"]] == ["data", "data/y.bin"]
+    nested.mlvc("resolve", f"--{side}")
+    assert [one["path"] for one in nested.status()["pins"]] == (["data/y.bin"] if side == "ours" else ["data"])
+    assert (nested.root / "data" / "y.bin").exists() == (side == "ours"), "what is saved, and not pinned any more, goes"
+    assert (nested.root / "data" / "x.bin").exists() == (side == "theirs")
 
 
 def test_the_driver_works_in_worktrees_and_from_folders_within(torn, tmp_path):
@@ -399,9 +385,9 @@ def test_the_driver_works_in_worktrees_and_from_folders_within(torn, tmp_path):
     beside = torn.at(tmp_path / "beside")
     beside.run("git", "merge", "-q", "feature", code=1, cwd=tmp_path / "beside" / "sub")
     assert "# model.bin: model:v2 by Ada" in beside.read("mlvc.lock")
-    assert files(torn) == BOTH["ours"] and is_in_line(torn)
+    assert files(torn) == BOTH["ours"] and torn.is_in_line()
     beside.mlvc("resolve", "--theirs")
-    assert files(beside) == BOTH["theirs"] and is_in_line(beside)
+    assert files(beside) == BOTH["theirs"] and beside.is_in_line()
 
 
 @pytest.mark.parametrize("side", ["ours", "theirs"])
@@ -410,7 +396,7 @@ def test_where_mlvc_is_missing_git_merges_as_text_and_resolve_reads_that_too(tor
     torn.git("merge", "-q", "feature", code=1, **without_mlvc)
     assert "<<<<<<<" in torn.read("mlvc.lock") and files(torn) == BOTH["ours"]
     torn.mlvc("resolve", f"--{side}")
-    assert files(torn) == BOTH[side] and is_in_line(torn)
+    assert files(torn) == BOTH[side] and torn.is_in_line()
 
 
 def test_a_side_that_is_no_lock_file_is_merged_as_text_and_nothing_is_lost(torn):

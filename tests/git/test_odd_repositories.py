@@ -7,11 +7,6 @@ import unicodedata
 import pytest
 
 
-def is_in_line(project) -> bool:
-    says = project.status()
-    return bool(says["pins"]) and not says["leftover"] and not any(pin["changes"] for pin in says["pins"])
-
-
 def kinds(project) -> dict[str, str]:
     return {one["path"]: one["kind"] for pin in project.status()["pins"] for one in pin["changes"]}
 
@@ -29,11 +24,11 @@ def fork(project, path: str = "model.bin") -> None:
 def follows(project, path: str = "model.bin") -> None:
     """What must hold in any repository that `fork` made."""
     project.git("switch", "-q", "feature")
-    assert project.read(path) == "two\n" and is_in_line(project)
+    assert project.read(path) == "two\n" and project.is_in_line()
     project.git("switch", "-q", "main")
-    assert project.read(path) == "one\n" and is_in_line(project)
+    assert project.read(path) == "one\n" and project.is_in_line()
     project.git("merge", "-q", "--no-ff", "-m", "both", "feature")
-    assert project.read(path) == "two\n" and is_in_line(project)
+    assert project.read(path) == "two\n" and project.is_in_line()
     assert project.git("status", "--short").out == ""
 
 
@@ -73,12 +68,12 @@ def test_before_the_first_commit_pins_work_and_questions_about_commits_are_answe
     fresh.mlvc("init")
     fresh.mlvc("hooks", "install")
     fresh.add("model.bin", "one\n")
-    assert is_in_line(fresh)
+    assert fresh.is_in_line()
     assert "no commit has changed a pin" in fresh.mlvc("log", "--git").out
     done = fresh.mlvc("diff", "--git", code=None)
     assert done.code != 0 and "Git knows no commit 'HEAD' here" in done.err
     fresh.commit("first of all")
-    assert is_in_line(fresh) and "first of all" in fresh.mlvc("log", "--git").out
+    assert fresh.is_in_line() and "first of all" in fresh.mlvc("log", "--git").out
 
 
 def test_an_orphan_branch_starts_without_artifacts_and_leaving_it_brings_them_back(project):
@@ -87,7 +82,7 @@ def test_an_orphan_branch_starts_without_artifacts_and_leaving_it_brings_them_ba
     project.git("switch", "-q", "--orphan", "new")
     assert not (project.root / "model.bin").exists() and project.status()["leftover"] == []
     project.git("switch", "-q", "main")
-    assert project.read("model.bin") == "one\n" and is_in_line(project)
+    assert project.read("model.bin") == "one\n" and project.is_in_line()
 
 
 def test_commits_on_a_detached_head_keep_and_move_pins(project):
@@ -96,9 +91,9 @@ def test_commits_on_a_detached_head_keep_and_move_pins(project):
     project.add("model.bin", "three\n")
     there = project.commit("detached")
     project.git("checkout", "-q", "main")
-    assert project.read("model.bin") == "one\n" and is_in_line(project)
+    assert project.read("model.bin") == "one\n" and project.is_in_line()
     project.git("checkout", "-q", there)
-    assert project.read("model.bin") == "three\n" and is_in_line(project)
+    assert project.read("model.bin") == "three\n" and project.is_in_line()
     assert [one["kind"] for one in project.mlvc("--json", "diff", "--git", "main..HEAD").data] == ["modified"]
 
 
@@ -114,10 +109,10 @@ def test_shallow_and_partial_clones_get_their_files_and_follow(project, tmp_path
     clone.mlvc("hooks", "install")
     clone.mlvc("pull")
     clone.mlvc("checkout")
-    assert clone.read("model.bin") == "one\n" and is_in_line(clone)
+    assert clone.read("model.bin") == "one\n" and clone.is_in_line()
     clone.mlvc("fetch", "model:v1")
     said = clone.git("checkout", "-q", "origin/feature")
-    assert "model.bin: " not in said.err and clone.read("model.bin") == "two\n" and is_in_line(clone)
+    assert "model.bin: " not in said.err and clone.read("model.bin") == "two\n" and clone.is_in_line()
     assert clone.mlvc("log", "--git").out
     done = clone.mlvc("diff", "--git", "HEAD~2..HEAD", code=None)
     if option == "--depth=1":
@@ -143,12 +138,12 @@ def test_a_submodule_and_the_repository_around_it_keep_their_pins_apart(project,
     sub.mlvc("hooks", "install")
     sub.mlvc("checkout")
     sub.mlvc("fetch", "model:v1")
-    assert sub.read("model.bin") == "one\n" and is_in_line(sub)
-    assert [pin["path"] for pin in project.status()["pins"]] == ["outer.bin"] and is_in_line(project)
+    assert sub.read("model.bin") == "one\n" and sub.is_in_line()
+    assert [pin["path"] for pin in project.status()["pins"]] == ["outer.bin"] and project.is_in_line()
     sub.git("checkout", "-q", "origin/feature")
-    assert sub.read("model.bin") == "two\n" and is_in_line(sub)
+    assert sub.read("model.bin") == "two\n" and sub.is_in_line()
     project.git("submodule", "--quiet", "update")  # back to what the outer commit says
-    assert sub.read("model.bin") == "one\n" and is_in_line(sub)
+    assert sub.read("model.bin") == "one\n" and sub.is_in_line()
     assert project.git("status", "--short").out == "" and sub.git("status", "--short").out == ""
     assert (project.root / ".git" / "modules" / "sub" / "mlvc").is_dir(), "the submodule has a store of its own"
 
@@ -166,7 +161,7 @@ def test_a_repository_inside_of_another_has_its_own_pins_and_the_outer_one_touch
     assert kinds(inner) == {"weights.bin": "modified"} and inner.read("weights.bin") == "edited\n"
     inner.mlvc("checkout", "--force")
     inner.git("switch", "-q", "feature")
-    assert inner.read("weights.bin") == "two\n" and is_in_line(inner)
+    assert inner.read("weights.bin") == "two\n" and inner.is_in_line()
 
 
 def test_git_without_mlvc_inside_of_a_project_is_no_part_of_it(project):
@@ -198,11 +193,11 @@ def test_worktrees_of_a_bare_repository_share_a_store_and_each_follows(project, 
     assert (tmp_path / "hub.git" / "mlvc").is_dir()
     hub.git("worktree", "add", "-q", str(two.root), "feature")
     assert (one.read("model.bin"), two.read("model.bin")) == ("one\n", "two\n")
-    assert is_in_line(one) and is_in_line(two)
+    assert one.is_in_line() and two.is_in_line()
     two.add("model.bin", "three\n")
     two.commit("three")
     one.git("merge", "-q", "-m", "m", "feature")
-    assert one.read("model.bin") == "three\n" and is_in_line(one)
+    assert one.read("model.bin") == "three\n" and one.is_in_line()
 
 
 def test_in_a_bare_repository_itself_mlvc_says_there_is_no_working_tree_and_git_goes_on(project, tmp_path):
@@ -225,14 +220,14 @@ def test_a_worktree_that_is_gone_keeps_nothing_from_working(project, tmp_path):
     shutil.rmtree(tmp_path / "deleted")  # and Git knows nothing of it yet
     follows(project)
     project.git("worktree", "prune")
-    assert is_in_line(project)
+    assert project.is_in_line()
 
 
 def test_a_repository_moved_elsewhere_still_follows_and_keeps_edits(project, tmp_path):
     fork(project)
     os.rename(project.root, tmp_path / "moved here")
     moved = project.at(tmp_path / "moved here")
-    assert is_in_line(moved)
+    assert moved.is_in_line()
     moved.write("model.bin", "my edit\n")
     moved.git("switch", "-q", "feature")
     assert moved.read("model.bin") == "my edit\n" and kinds(moved) == {"model.bin": "modified"}
@@ -248,7 +243,7 @@ def test_another_repository_moved_to_its_place_is_not_taken_for_it(project, made
     other.commit()
     os.rename(project.root, tmp_path / "away")
     os.rename(other.root, project.root)
-    assert is_in_line(project)
+    assert project.is_in_line()
     project.write("model.bin", "2nd\n")
     assert kinds(project) == {"model.bin": "modified"}
 
@@ -265,7 +260,7 @@ def test_git_dir_and_work_tree_may_be_said_by_variables(project, tmp_path):
     there.git("reset", "-q", "--hard", "HEAD~1")
     assert kinds(there) == {"model.bin": "modified"}
     there.run("git", "switch", "-q", "feature", cwd=tmp_path / "somewhere")
-    assert there.read("model.bin") == "two\n" and is_in_line(there)
+    assert there.read("model.bin") == "two\n" and there.is_in_line()
 
 
 def test_what_git_refuses_for_its_owner_mlvc_refuses_with_git_s_own_reason(project):
@@ -319,7 +314,7 @@ def test_files_of_any_name_are_pinned_kept_from_git_and_followed(project):
     for branch, word in (("main", "one"), ("feature", "two")):
         project.git("switch", "-q", branch)
         assert [(project.root / name).read_bytes().decode() for name in NAMES] == [f"{word} {name}" for name in NAMES]
-        assert is_in_line(project)
+        assert project.is_in_line()
     assert {one["path"] for one in project.mlvc("--json", "diff", "--git", "main..feature").data} == set(NAMES)
     project.git("switch", "-q", "--detach", "main~1")
     assert not any((project.root / name).exists() for name in NAMES)
@@ -340,7 +335,7 @@ def test_an_odd_name_in_conflict_is_settled_by_that_name(project, name):
     project.commit()
     project.git("merge", "-q", "feature", code=1)
     project.mlvc("resolve", "--theirs", "--", name)
-    assert project.read(name) == "theirs" and is_in_line(project)
+    assert project.read(name) == "theirs" and project.is_in_line()
 
 
 def test_artifacts_with_line_ends_in_names_inside_a_pinned_folder_follow(project):
@@ -351,7 +346,7 @@ def test_artifacts_with_line_ends_in_names_inside_a_pinned_folder_follow(project
         project.mlvc("add", "data")
         project.commit(text)
     project.git("checkout", "-q", "HEAD~1")
-    assert [project.read(f"data/{name}") for name in names] == ["one"] * 3 and is_in_line(project)
+    assert [project.read(f"data/{name}") for name in names] == ["one"] * 3 and project.is_in_line()
     project.git("checkout", "-q", "--", ".")
     assert project.git("status", "--short").out == ""
 
@@ -381,16 +376,16 @@ def test_windows_line_ends_in_the_lock_file_mean_nothing(project, has_hooks):
     (project.root / "mlvc.lock").unlink()
     project.git("checkout", "-q", "--", "mlvc.lock")
     assert (b"\r\n" in (project.root / "mlvc.lock").read_bytes()) == (not has_hooks)
-    assert is_in_line(project)
+    assert project.is_in_line()
     project.git("switch", "-q", "feature")
     if not has_hooks:
         assert project.status()["pins"][0]["holds"] == "model:v0"
         project.mlvc("checkout")
     assert project.read("model.bin") == "two\n", "and an artifact's bytes are never converted"
-    assert is_in_line(project) and [one["kind"] for one in project.mlvc("--json", "diff", "--git", "main..feature").data] == ["modified"]
+    assert project.is_in_line() and [one["kind"] for one in project.mlvc("--json", "diff", "--git", "main..feature").data] == ["modified"]
     project.add("other.bin", "x\r\ny\n")
     project.commit()
-    assert is_in_line(project) and project.git("status", "--short").out == ""
+    assert project.is_in_line() and project.git("status", "--short").out == ""
 
 
 def test_a_lock_file_committed_with_windows_line_ends_is_merged_and_followed(project):
@@ -401,7 +396,7 @@ def test_a_lock_file_committed_with_windows_line_ends_is_merged_and_followed(pro
     project.commit("line ends")
     assert b"\r\n" in project.git("cat-file", "blob", "HEAD:mlvc.lock").out.encode()
     project.git("merge", "-q", "-m", "m", "feature")
-    assert project.read("model.bin") == "two\n" and is_in_line(project)
+    assert project.read("model.bin") == "two\n" and project.is_in_line()
 
 
 def test_a_sparse_checkout_has_its_lock_file_and_follows(project):

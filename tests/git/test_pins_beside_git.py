@@ -26,11 +26,6 @@ def held(project) -> dict[str, str]:
     return {str(path.relative_to(root)): path.read_text() for path in found if path.is_file()}
 
 
-def is_in_line(project) -> bool:
-    says = project.status()
-    return bool(says["pins"]) and not says["leftover"] and not any(pin["changes"] for pin in says["pins"])
-
-
 _made: list[tuple[type, Path]] = []
 
 
@@ -68,9 +63,9 @@ def elsewhere(project, branch: str = "main") -> None:
 @pytest.mark.parametrize("words", [("switch", "-q"), ("checkout", "-q"), ("checkout", "-q", "--detach"), ("switch", "-q", "--detach")])
 def test_going_to_a_branch_and_back_brings_the_files_of_each(forked, words):
     forked.git(*words, "feature")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
     forked.git(*words, "main")
-    assert held(forked) == MAIN and is_in_line(forked)
+    assert held(forked) == MAIN and forked.is_in_line()
 
 
 def test_a_checkout_says_how_many_files_it_wrote_and_is_silent_when_no_pin_moved(forked):
@@ -83,41 +78,41 @@ def test_a_checkout_says_how_many_files_it_wrote_and_is_silent_when_no_pin_moved
 def test_merging_rebasing_and_pulling_bring_the_pins_of_the_other_side(forked, how):
     elsewhere(forked)
     forked.git(*how, "feature")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
     assert forked.read("code.py") == "x = 1\n"
 
 
 def test_a_merge_that_only_moves_the_branch_brings_the_files(forked):
     forked.git("merge", "-q", "--ff-only", "feature")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 def test_a_cherry_pick_and_its_revert_bring_the_files_of_each(forked):
     elsewhere(forked)
     forked.git("cherry-pick", "feature")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
     forked.git("revert", "--no-edit", "HEAD")
-    assert held(forked) == MAIN and is_in_line(forked)
+    assert held(forked) == MAIN and forked.is_in_line()
 
 
 @pytest.mark.parametrize("restore", [["checkout", "-q", "--", "mlvc.lock"], ["restore", "mlvc.lock"]])
 def test_taking_the_lock_file_back_takes_the_files_back(forked, restore):
     pin_all(forked, FEATURE)
     forked.git(*restore)
-    assert held(forked) == MAIN and is_in_line(forked)
+    assert held(forked) == MAIN and forked.is_in_line()
 
 
 def test_taking_the_lock_file_of_another_commit_brings_its_files(forked):
     forked.git("checkout", "-q", "feature", "--", "mlvc.lock")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 def test_a_patch_applied_with_am_brings_the_files_or_status_names_what_is_behind(forked):
     patch = forked.git("format-patch", "--stdout", "main..feature").out
     forked.run("git", "am", "-q", stdin=patch)
-    assert is_in_line(forked) or behind(forked) == {("model.bin", "model:v0"), ("data", "data:v0")}
+    assert forked.is_in_line() or behind(forked) == {("model.bin", "model:v0"), ("data", "data:v0")}
     forked.mlvc("checkout")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 def test_bisecting_tries_each_commit_with_its_own_artifact(project):
@@ -128,16 +123,16 @@ def test_bisecting_tries_each_commit_with_its_own_artifact(project):
     done = project.git("bisect", "run", "sh", "-c", "grep -q 'loss [0-3]' model.bin")
     assert "commit 4" in project.git("show", "-s", "refs/bisect/bad").out and done.code == 0
     project.git("bisect", "reset")
-    assert project.read("model.bin") == "loss 5\n" and is_in_line(project)
+    assert project.read("model.bin") == "loss 5\n" and project.is_in_line()
 
 
 def test_a_new_worktree_gets_its_files_and_the_first_one_keeps_its_own(forked, tmp_path):
     forked.git("worktree", "add", "-q", str(tmp_path / "beside"), "feature")
     beside = forked.at(tmp_path / "beside")
-    assert held(beside) == FEATURE and is_in_line(beside)
-    assert held(forked) == MAIN and is_in_line(forked)
+    assert held(beside) == FEATURE and beside.is_in_line()
+    assert held(forked) == MAIN and forked.is_in_line()
     beside.git("checkout", "-q", "--detach", "main")
-    assert held(beside) == MAIN and is_in_line(beside)
+    assert held(beside) == MAIN and beside.is_in_line()
 
 
 def test_a_branch_without_pins_has_no_artifacts_and_leaving_it_brings_them_back(forked):
@@ -145,7 +140,7 @@ def test_a_branch_without_pins_has_no_artifacts_and_leaving_it_brings_them_back(
     assert held(forked) == {} and not (forked.root / "data").exists()
     assert forked.status()["leftover"] == []
     forked.git("switch", "-q", "main")
-    assert held(forked) == MAIN and is_in_line(forked)
+    assert held(forked) == MAIN and forked.is_in_line()
 
 
 def test_a_path_that_git_tracks_on_another_branch_stays_git_s_there(project):
@@ -160,15 +155,15 @@ def test_a_path_that_git_tracks_on_another_branch_stays_git_s_there(project):
         assert project.read("model.bin") == "git's\n" and project.git("status", "--short").out == ""
         assert project.status()["leftover"] == []
         project.git("switch", "-q", "main")
-        assert is_in_line(project) or project.mlvc("status").out.startswith("missing:   model.bin")
+        assert project.is_in_line() or project.mlvc("status").out.startswith("missing:   model.bin")
         project.mlvc("checkout")
-        assert project.read("model.bin") == "mlvc's\n" and is_in_line(project)
+        assert project.read("model.bin") == "mlvc's\n" and project.is_in_line()
 
 
 def test_files_follow_even_when_the_record_of_what_they_hold_is_lost(forked):
     (forked.root / ".git" / "mlvc-placed").unlink()
     forked.git("switch", "-q", "feature")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 # -- where Git calls no hook, status tells ------------------------------------------------------------------------------
@@ -186,7 +181,7 @@ def test_after_a_hard_reset_status_names_what_is_behind_and_checkout_brings_it_i
     assert "behind:    model.bin holds model:v0, mlvc.lock pins model:v1; 'mlvc checkout' brings it in line" in said
     assert forked.mlvc("status", "--exit-code", code=None).code == 1
     forked.mlvc("checkout")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 def test_after_a_reset_to_before_the_pins_status_names_leftovers_and_checkout_removes_them(forked):
@@ -203,7 +198,7 @@ def test_a_stash_leaves_files_that_status_calls_behind_until_it_is_popped(forked
     forked.git("stash", "-q")
     assert behind(forked) == {("model.bin", "model:v1"), ("data", "data:v1")}
     forked.git("stash", "pop", "-q")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 def test_a_stash_popped_after_a_checkout_is_behind_and_one_command_from_right(forked):
@@ -214,16 +209,16 @@ def test_a_stash_popped_after_a_checkout_is_behind_and_one_command_from_right(fo
     forked.git("stash", "pop", "-q")
     assert behind(forked) == {("model.bin", "model:v0"), ("data", "data:v0")}
     forked.mlvc("checkout")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 def test_a_rebase_that_only_moves_the_branch_leaves_files_right_or_behind_by_name(forked):
     forked.git("rebase", "-q", "feature")
     wanted = forked.read("mlvc.lock")
     assert wanted == forked.git("show", "feature:mlvc.lock").out
-    assert is_in_line(forked) or behind(forked) == {("model.bin", "model:v0"), ("data", "data:v0")}
+    assert forked.is_in_line() or behind(forked) == {("model.bin", "model:v0"), ("data", "data:v0")}
     forked.mlvc("checkout")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 def test_a_merge_taken_back_ends_with_the_old_files_or_says_they_are_behind(forked):
@@ -240,7 +235,7 @@ def test_what_git_clean_removed_is_named_missing_and_comes_back(forked):
     changes = [(one["path"], one["kind"]) for pin in forked.status()["pins"] for one in pin["changes"]]
     assert sorted(changes) == [("data/a.txt", "missing"), ("data/b.txt", "missing"), ("model.bin", "missing")]
     forked.mlvc("checkout")
-    assert held(forked) == MAIN and is_in_line(forked)
+    assert held(forked) == MAIN and forked.is_in_line()
 
 
 # -- what is saved nowhere stays ----------------------------------------------------------------------------------------
@@ -358,7 +353,7 @@ def test_a_lock_file_that_cannot_be_read_changes_no_exit_code_and_no_file(forked
     assert "mlvc: post-checkout: line 1 of" in done.err and "cannot be understood" in done.err
     assert held(forked) == MAIN
     forked.git("switch", "-q", "feature")
-    assert held(forked) == FEATURE and is_in_line(forked)
+    assert held(forked) == FEATURE and forked.is_in_line()
 
 
 # -- the network, only when told to -------------------------------------------------------------------------------------
@@ -385,7 +380,7 @@ def test_a_clone_has_no_files_says_so_and_two_commands_bring_them(cloned):
     assert held(cloned) == {}
     assert "'mlvc fetch' brings it" in cloned.mlvc("status").out
     cloned.mlvc("checkout")
-    assert held(cloned) == MAIN and is_in_line(cloned)
+    assert held(cloned) == MAIN and cloned.is_in_line()
 
 
 @pytest.mark.parametrize("move", ["switch -q later", "merge -q -m m origin/later", "pull -q --no-rebase origin feature", "rebase -q origin/feature", "cherry-pick origin/feature"])
@@ -398,7 +393,7 @@ def test_hooks_fetch_nothing_unless_told_to_and_say_what_does(cloned, move):
     assert "data, model.bin: not here; 'mlvc fetch' and 'mlvc checkout' bring it" in said
     assert behind(cloned) == {("model.bin", "model:v0"), ("data", "data:v0")}
     cloned.mlvc("checkout")
-    assert held(cloned) == FEATURE and is_in_line(cloned)
+    assert held(cloned) == FEATURE and cloned.is_in_line()
 
 
 def test_hooks_fetch_when_told_to(cloned):
@@ -408,7 +403,7 @@ def test_hooks_fetch_when_told_to(cloned):
     cloned.write("mlvc.toml", cloned.read("mlvc.toml") + "\n[hooks]\nfetch = true\n")
     cloned.commit()
     cloned.git("cherry-pick", "origin/feature")
-    assert held(cloned) == FEATURE and is_in_line(cloned)
+    assert held(cloned) == FEATURE and cloned.is_in_line()
 
 
 def test_a_remote_that_is_gone_neither_fails_a_checkout_nor_costs_a_file(cloned, tmp_path):

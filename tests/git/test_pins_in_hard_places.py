@@ -3,11 +3,6 @@
 import pytest
 
 
-def is_in_line(project):
-    says = project.status()
-    return bool(says["pins"]) and not says["leftover"] and not any(p["changes"] for p in says["pins"])
-
-
 @pytest.mark.parametrize("begin", ["merge -q --no-commit feature", "cherry-pick -n feature", "merge -q feature"])
 def test_a_commit_that_ends_a_merge_is_not_refused_for_files_that_are_only_behind(project, begin):
     project.add("model.bin", "one\n")
@@ -27,7 +22,7 @@ def test_a_commit_that_ends_a_merge_is_not_refused_for_files_that_are_only_behin
     project.git("add", "code.py")
     done = project.git("commit", "-q", "-m", "merged", code=None)
     assert done.code == 0 or ("mlvc checkout" in done.err and "mlvc add model.bin" not in done.err), done.err
-    assert done.code or (project.read("model.bin") == "two\n" and is_in_line(project))
+    assert done.code or (project.read("model.bin") == "two\n" and project.is_in_line())
 
 
 def test_the_command_that_made_a_version_may_have_line_ends_and_a_conflict_is_still_read(project):
@@ -79,30 +74,17 @@ def test_a_removal_is_not_undone_by_taking_the_side_that_removed(project):
     assert "b.bin" not in project.read("mlvc.lock")
 
 
-@pytest.fixture
-def nested(project):
-    project.write(".gitignore", "/data\n")
-    project.commit()
-    project.git("switch", "-q", "-c", "feature")
-    project.write("data/x.bin", "x of theirs\n")
-    project.mlvc("add", "data")
-    project.commit()
-    project.git("switch", "-q", "main")
-    project.add("data/y.bin", "y of ours\n")
-    project.commit()
-    project.git("merge", "-q", "feature", code=1)
-    return project
-
-
 def test_after_one_of_two_nested_pins_is_settled_the_other_is_still_listed(nested):
+    nested.git("merge", "-q", "feature", code=1)
     nested.mlvc("resolve", "--ours", "data", code=None)
     if nested.mlvc("status", code=None).code:  # markers are left
         assert [one["path"] for one in nested.mlvc("--json", "resolve", code=None).data["conflicts"]] == ["data/y.bin"]
         nested.mlvc("resolve", "--ours", "data/y.bin")
-    assert is_in_line(nested)
+    assert nested.is_in_line()
 
 
 def test_resolve_never_leaves_a_pin_within_another(nested):
+    nested.git("merge", "-q", "feature", code=1)
     nested.mlvc("resolve", "--theirs", "data", code=None)
     nested.mlvc("resolve", "--ours", code=None)
     pins = [line.split("\t")[0] for line in nested.read("mlvc.lock").splitlines() if "\t" in line]
@@ -139,7 +121,7 @@ def test_a_folder_pinned_on_one_branch_and_a_file_in_it_on_another_follow(projec
     project.commit()
     done = project.git("switch", "-q", "main")
     assert "saved nowhere" not in done.err, "it is saved, as the folder's version"
-    assert project.read("data/x") == "one\n" and is_in_line(project)
+    assert project.read("data/x") == "one\n" and project.is_in_line()
 
 
 def test_an_edit_in_a_folder_that_another_branch_does_not_pin_costs_no_other_file(project):
