@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import mlvc
-from mlvc.errors import NotFoundError, UsageError
+from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
 from mlvc.format import names
 from mlvc.lineage import drawing
-from mlvc.web import artifacts, home, lineage_view, rendering, runs, series
+from mlvc.web import artifacts, home, lineage_view, queries, rendering, runs, series
 from mlvc.web.series import Columns, ColumnsCache
 from mlvc.web.site import Site
 from mlvc.workspace import contents, costs, run_conditions, run_questions, shapes, tracing
@@ -60,19 +60,9 @@ _OF_COLLECTION = (Parameter("project", "path", _NAME, "The project, or `registry
 _OF_VERSION = (*_OF_COLLECTION, Parameter("version", "path", _NAME, "`v3`, or an alias."))
 
 
-def number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    """Returns a whole number of the query; UsageError when it is none, or outside of its bounds."""
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
-        raise UsageError(f"{name} is {text[:40]!r}, expected a whole number from {least:,} to {most:,}")
-    return int(text)
-
-
 def _paged(request: Request, found: Iterator[Any]) -> list[Any]:
-    start = number(request, "start", 0, 0, 10_000_000)
-    return list(islice(found, start, start + number(request, "count", 50, 1, MOST)))
+    start = queries.whole(request, "start", 0, 0, 10_000_000)
+    return list(islice(found, start, start + queries.whole(request, "count", 50, 1, MOST)))
 
 
 def _answer(data: Any) -> JSONResponse:
@@ -150,7 +140,7 @@ def columns_of(site: Site, view: View, run: RecordedRun, *, of_system: bool) -> 
 
 def _series(request: Request) -> Response:
     site = rendering.site_of(request)
-    most = number(request, "points", 600, 4, series.MOST_POINTS)
+    most = queries.whole(request, "points", 600, 4, series.MOST_POINTS)
     axis = request.query_params.get("x", series.STEP)
     wanted = request.query_params.getlist("key")
     of_system = request.query_params.get("of") == "system"
@@ -170,8 +160,8 @@ def _console(request: Request) -> Response:
     with site.reading() as view:
         run = runs.run_of(request, site.workspace, view)
         console = run_questions.console(site.workspace, view, run.id)
-    start = number(request, "start", 0, 0, 1 << 29)
-    some = console[start : start + number(request, "count", 65_536, 1, 1 << 20)]
+    start = queries.whole(request, "start", 0, 0, 1 << 29)
+    some = console[start : start + queries.whole(request, "count", 65_536, 1, 1 << 20)]
     return _answer({"size_bytes": len(console), "start": start, "text": some.decode("utf-8", "replace")})
 
 
@@ -212,7 +202,7 @@ def _files(request: Request) -> Response:
 
 def _lineage(request: Request) -> Response:
     site = rendering.site_of(request)
-    up, down = number(request, "up", 4, 0, 99), number(request, "down", 4, 0, 99)
+    up, down = queries.whole(request, "up", 4, 0, 99), queries.whole(request, "down", 4, 0, 99)
     with site.reading() as view:
         start = lineage_view.start_of(view, request.query_params.get("of", ""))
         graph = tracing.around(site.workspace, view, start, up=up, down=down, most=lineage_view.MOST_NODES)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import Member, View
 from mlvc.format import names
-from mlvc.web import addresses, browsing, collections, lineage_view, rendering, table_changes
+from mlvc.web import addresses, browsing, collections, lineage_view, queries, rendering, table_changes
 from mlvc.workspace import comparing, contents, protecting, registry, resolving, run_questions, tensors
 from mlvc.workspace.workspace import Workspace
 
@@ -32,22 +32,15 @@ def artifacts_page(request: Request) -> Response:
 
 def _listing(request: Request, kind: str, title: str, found: Any, *, project: str | None = None) -> Response:
     site = rendering.site_of(request)
-    start = page_of(request)
+    start = queries.page(request)
     wanted = request.query_params.get("q", "").lower()
     with site.reading() as view:
         chosen = (one for one in found(view) if wanted in names.display_collection(one.name).lower())
         some = list(islice(chosen, start * PER_PAGE, (start + 1) * PER_PAGE + 1))
         rows = [collections.summary(site.workspace, view, one) for one in some[:PER_PAGE]]
-        conflicts = [c for c in view.conflicts() if names.is_registry(c.collection)] if kind == "registry" else []
     return rendering.page(
-        request, "collections", title=title, kind=kind, rows=rows, start=start, has_more=len(some) > PER_PAGE, wanted=wanted, of_project=project, conflicts=conflicts
+        request, "collections", title=title, kind=kind, rows=rows, start=start, has_more=len(some) > PER_PAGE, wanted=wanted, of_project=project
     )
-
-
-def page_of(request: Request) -> int:
-    """Returns the number of a page in the query, 0 for the first."""
-    text = request.query_params.get("page", "0")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 
 def collection_of(request: Request, view: View) -> str:
@@ -81,7 +74,7 @@ def member_of(request: Request, view: View, label: str | None = None) -> Member:
 def collection_page(request: Request) -> Response:
     """One collection: its versions, the newest first."""
     site = rendering.site_of(request)
-    start = page_of(request)
+    start = queries.page(request)
     with site.reading() as view:
         stored = collection_of(request, view)
         found = view.collection(stored)
@@ -90,25 +83,12 @@ def collection_page(request: Request) -> Response:
         linked_by = collections.linkers(view, stored)
         rows = [collections.row(site.workspace, view, member, linked_by) for member in some[:PER_PAGE]]
         about = collections.summary(site.workspace, view, found)
-        sides = _sides(view, stored)
+        sides = collections.alias_conflicts(view, stored)
         actions = registry.actions(site.workspace, view, stored)[:50] if names.is_registry(stored) else []
     return rendering.page(
         request, "collection", title=about["shown"], about=about, rows=rows, start=start, has_more=len(some) > PER_PAGE, sides=sides, actions=actions,
         is_registry=names.is_registry(stored),
     )  # fmt: skip
-
-
-def _sides(view: View, stored: str) -> list[dict[str, Any]]:
-    """Returns the conflicts of a collection's aliases, each with its sides."""
-    found = []
-    for conflict in view.conflicts():
-        if conflict.kind == "alias" and conflict.collection == stored:
-            sides = []
-            for side in view.alias_sides(stored, conflict.alias):
-                member = None if side.version is None else view.member(stored, side.version)
-                sides.append({"label": "removed" if side.version is None else member.label if member else side.version.hex()[:12], "id": side.version and side.version.hex(), "who": side.who, "when_ms": side.when_ms})
-            found.append({"alias": conflict.alias, "sides": sides})
-    return found
 
 
 def version_page(request: Request) -> Response:
@@ -173,7 +153,7 @@ def _verdicts(workspace: Workspace, view: View, member: Member) -> list[dict[str
 
 
 def _files(request: Request, workspace: Workspace, view: View, member: Member) -> dict[str, Any]:
-    return {"listing": browsing.folder(workspace, view, member, str(request.query_params.get("in", "")), page_of(request))}
+    return {"listing": browsing.folder(workspace, view, member, str(request.query_params.get("in", "")), queries.page(request))}
 
 
 def _metadata(_: Request, workspace: Workspace, view: View, member: Member) -> dict[str, Any]:

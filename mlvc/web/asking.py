@@ -81,14 +81,16 @@ class Asker:
                 if not message.get("more_body"):
                     done.set()
 
+        is_broken = False
         try:
             await self._app(scope, receive, send)
         except Exception:
-            if not start:  # what was answered before it failed says so; the server would say no more
+            if not start:
                 raise
+            is_broken = True  # a server could only break the line off; here the answer says so
         whole = b"".join(body)
         found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], found, whole, found.get("content-length", str(len(whole))) == str(len(whole)))
+        return Answer(start["status"], found, whole, not is_broken and found.get("content-length", str(len(whole))) == str(len(whole)))
 
     def close(self) -> None:
         """Ends the loop that it ran in, which otherwise ends with this object."""

@@ -56,6 +56,21 @@ def linkers(view: View, collection: str) -> dict[VersionId, str]:
     return found
 
 
+def alias_conflicts(view: View, collection: str | None = None) -> list[dict[str, Any]]:
+    """Returns the aliases that two clones moved apart, of one collection or of all, each with its sides."""
+    found = []
+    for conflict in view.conflicts():
+        if conflict.kind != "alias" or collection not in (None, conflict.collection):
+            continue
+        sides = []
+        for side in view.alias_sides(conflict.collection, conflict.alias):
+            member = None if side.version is None else view.member(conflict.collection, side.version)
+            label = "removed" if side.version is None else member.label if member else side.version.hex()[:12]
+            sides.append({"label": label, "id": None if side.version is None else side.version.hex(), "who": side.who, "when_ms": side.when_ms})
+        found.append({"kind": "alias", "collection": conflict.collection, "alias": conflict.alias, "sides": sides})
+    return found
+
+
 def row(workspace: Workspace, view: View, member: Member, linked_by: Mapping[VersionId, str] | None = None) -> dict[str, Any]:
     """Returns a version as lists show it: its names, when and by whom it came here, where it comes from, and its run.
 

@@ -12,8 +12,8 @@ from starlette.responses import Response, StreamingResponse
 
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.format.manifest import FileEntry
-from mlvc.web import addresses, browsing, guards, rendering, runs
-from mlvc.web.artifacts import TABS, common, member_of, page_of
+from mlvc.web import addresses, browsing, guards, queries, rendering, runs
+from mlvc.web.artifacts import TABS, common, member_of
 from mlvc.workspace import contents, run_questions
 
 
@@ -25,7 +25,7 @@ def file_page(request: Request) -> Response:
         member = member_of(request, view)
         held = contents.of(site.workspace, view, member.version)
         entry = held.manifest[path]
-        preview = browsing.preview(site.workspace, held, path, page_of(request))
+        preview = browsing.preview(site.workspace, held, path, queries.page(request))
         about = common(site.workspace, view, member)
     raw = addresses.entry(member.collection, member.label, path, "raw")
     return rendering.page(

@@ -57,20 +57,9 @@ def recent_versions(workspace: Workspace, view: View) -> list[dict[str, Any]]:
 def sync_state(workspace: Workspace, view: View) -> dict[str, Any]:
     """Returns what is not pushed yet, where it would go, and what only a person can settle."""
     standing = workspace.repository.refresh()
-    conflicts = []
+    conflicts = collections.alias_conflicts(view)
     for one in view.conflicts():
-        if one.kind == "alias":
-            sides = [
-                {
-                    "version": None if side.version is None else resolving.display_version(workspace, view, side.version),
-                    "id": None if side.version is None else side.version.hex(),
-                    "who": side.who,
-                    "when_ms": side.when_ms,
-                }
-                for side in view.alias_sides(one.collection, one.alias)
-            ]
-            conflicts.append({"kind": "alias", "collection": one.collection, "alias": one.alias, "sides": sides})
-        elif one.version is not None:
+        if one.version is not None:  # deleted by one, used by another
             conflicts.append({"kind": "delete", "collection": one.collection, "version": resolving.display_version(workspace, view, one.version)})
     return {
         "unpushed": len(workspace.repository.pending.ids()),

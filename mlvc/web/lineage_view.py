@@ -15,7 +15,7 @@ from mlvc.format.ids import RunId, VersionId
 from mlvc.lineage import drawing, grouping, picture
 from mlvc.lineage.graph import ARTIFACT, RUN, Graph, Key, Node, key_text
 from mlvc.lineage.grouping import GROUP
-from mlvc.web import addresses, rendering
+from mlvc.web import addresses, queries, rendering
 from mlvc.workspace import run_questions, tracing
 from mlvc.workspace.workspace import Workspace
 
@@ -72,13 +72,8 @@ def start_of(view: View, text: str) -> Member | RunId:
     raise UsageError("this address names no node", hint="it ends with ?of=run:… or ?of=artifact:…")
 
 
-def _steps(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "")
-    return min(int(text), _MOST_STEPS) if text.isascii() and text.isdecimal() and len(text) < 5 else _STEPS
-
-
 def _asked(request: Request, workspace: Workspace, view: View, start: Member | RunId) -> tuple[Graph, int, int, list[str]]:
-    up, down = _steps(request, "up"), _steps(request, "down")
+    up, down = (queries.near(request, name, _STEPS, _MOST_STEPS) for name in ("up", "down"))
     opened = [one for one in request.query_params.getlist("open") if len(one) == 64 and all(c in "0123456789abcdef" for c in one)]
     graph = tracing.around(workspace, view, start, up=up, down=down, most=MOST_NODES)
     return grouping.grouped(graph, {bytes.fromhex(one) for one in opened}), up, down, opened

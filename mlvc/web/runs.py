@@ -17,8 +17,7 @@ from mlvc.format import names
 from mlvc.format.ids import RunId
 from mlvc.format.reference import RunReference
 from mlvc.lineage.graph import RUN
-from mlvc.web import addresses, browsing, collections, lineage_view, logged_media, rendering
-from mlvc.web.artifacts import page_of
+from mlvc.web import addresses, browsing, collections, lineage_view, logged_media, queries, rendering
 from mlvc.workspace import resolving, run_conditions, run_questions, shapes
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
@@ -40,7 +39,7 @@ def runs_page(request: Request) -> Response:
     project = request.path_params.get("project")
     query = request.query_params
     wanted, order, group = query.get("q", "").strip(), query.get("sort", ""), query.get("group", "")
-    start = page_of(request)
+    start = queries.page(request)
     problem = ""
     asked = None
     try:
@@ -68,7 +67,7 @@ def runs_page(request: Request) -> Response:
     columns = [one for one in query.getlist("col") if one] or offered[:_COLUMNS]
     return rendering.page(
         request, "runs", title=f"Runs of {project}" if project else "Runs", of_project=project, runs=some, columns=columns, offered=offered, wanted=wanted, order=order,
-        group=group, groups=groups, start=start, per_page=PER_PAGE, count=count, total=total, is_bounded=is_bounded, looked_at=_MOST_LOOKED_AT, problem=problem, value_of=value_of, kept=f"{kept}&" if kept else "",
+        group=group, groups=groups, start=start, per_page=PER_PAGE, count=count, total=total, is_bounded=is_bounded, looked_at=_MOST_LOOKED_AT, problem=problem, cells=[_cells(run, columns) for run in some], kept=f"{kept}&" if kept else "",
     )  # fmt: skip
 
 
@@ -100,11 +99,11 @@ def offered_columns(runs: list[RecordedRun]) -> list[str]:
     return list(found)
 
 
-def value_of(run: RecordedRun, column: str) -> Any:
-    """Returns what a run has in a column, such as `config.lr`; "" where it has nothing."""
-    part, _, name = column.partition(".")
-    value = getattr(run, part, {}).get(name) if part in ("config", "summary", "facts") else getattr(run, column, None)
-    return "" if value is None else value
+def _cells(run: RecordedRun, columns: list[str]) -> list[Any]:
+    """Returns what a run has in each column, such as `config.lr`; "" where it has nothing."""
+    data = shapes.run(run)
+    found = (run_conditions.value(data, column) for column in columns)
+    return ["" if value is None else value for value in found]
 
 
 def _sorted(chosen: list[tuple[RecordedRun, dict[str, Any]]], order: str) -> list[tuple[RecordedRun, dict[str, Any]]]:
@@ -177,7 +176,7 @@ def _overview(request: Request, workspace: Workspace, view: View, run: RecordedR
 def _logs(request: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:
     console = run_questions.console(workspace, view, run.id)
     pages = max(1, -(-len(console) // _LOG_BYTES))
-    page = min(page_of(request), pages - 1)
+    page = min(queries.page(request), pages - 1)
     end = len(console) - page * _LOG_BYTES  # the last bytes are what people come for
     text = console[max(0, end - _LOG_BYTES) : end].decode("utf-8", "replace")
     return {"text": browsing.cut_lines(plain(text)), "page": page, "pages": pages, "size": len(console)}

@@ -1,4 +1,4 @@
-"""Versions, runs and transactions as plain data: what `--json` prints. docs/cli-json.md describes each."""
+"""Versions, runs and transactions as plain data: what `--json` prints and the pages' JSON API gives. docs/cli-json.md describes each."""
 
 from __future__ import annotations
 

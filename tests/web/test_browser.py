@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import publish, record
+from asked_pages import publish, record
 
 from mlvc.web.server import PageServer
 from mlvc.web.site import Site

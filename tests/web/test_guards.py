@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Browser, publish
+from asked_pages import Browser, publish
 
 from mlvc.web import guards
 

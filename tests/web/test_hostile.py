@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import Browser, publish, record
+from asked_pages import Browser, publish, record
 
 from mlvc.web import browsing, export
 from mlvc.workspace import registry

@@ -6,7 +6,7 @@ import io
 import re
 
 import pytest
-from conftest import HOSTILE, Browser, publish, record
+from asked_pages import HOSTILE, Browser, publish, record
 
 from mlvc.workspace import registry
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import Browser, record
+from asked_pages import Browser, record
 from hypothesis import given
 from hypothesis import strategies as some
 
