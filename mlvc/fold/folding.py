@@ -14,7 +14,7 @@ from mlvc.errors import InvalidNameError
 from mlvc.fold import actions, aliases, details, facts, protection, runs, versions
 from mlvc.fold.look import Changes, Look, Overlay, Value, key
 from mlvc.format import names, signature, transaction
-from mlvc.format.ids import FactId, TransactionId, VersionId, fact_id
+from mlvc.format.ids import FactId, RunId, TransactionId, VersionId, fact_id
 from mlvc.format.operations import (
     Collection,
     Delete,
@@ -210,7 +210,7 @@ def _record(view: Overlay, fact: FactId, order: int, arrival: int, operation: Op
         case Delete() if operation.target[0] == "collection":
             details.record_delete_collection(view, fact, operation)
         case Delete():
-            runs.record_delete(view, fact, operation)
+            runs.record_delete(view, fact, order, operation)
         case RunHead():
             runs.record_head(view, fact, order, operation)
         case Edge():
@@ -233,7 +233,7 @@ def _record(view: Overlay, fact: FactId, order: int, arrival: int, operation: Op
             protection.record_protect(view, fact, order, operation)
         case Undo():
             view.put(key("undo", operation.transaction, fact), fact)
-            _recompute_undone(view, operation.transaction)
+            _recompute_undone(view, operation.transaction, order)
         case FoldRules():
             return  # decoding has refused versions above the known one
         case _:
@@ -253,8 +253,10 @@ def _touches(operations: tuple[Operation, ...]) -> list[list[str | bytes]]:
                     found.append(["version", operation.version])
             case Unlink():
                 found.append(["version", operation.version])
-            case Delete() if operation.target[0] == "version":
-                found.append(["version", operation.target[1]])
+            case Delete() if operation.target[0] in ("version", "run"):
+                found.append([*operation.target])
+            case RunHead():
+                found.append(["run", operation.run])
             case Protect():
                 found.append(["protection", operation.collection, operation.alias])
             case Undo():
@@ -264,7 +266,7 @@ def _touches(operations: tuple[Operation, ...]) -> list[list[str | bytes]]:
     return found
 
 
-def _recompute_undone(view: Overlay, identifier: TransactionId) -> None:
+def _recompute_undone(view: Overlay, identifier: TransactionId, order: int) -> None:
     """Derives whether a transaction is undone, and, where that changed, everything that hangs on it.
 
     An undone undo stands again, so this follows undos of undos, by a list and not by recursion: a chain may be long.
@@ -286,5 +288,7 @@ def _recompute_undone(view: Overlay, identifier: TransactionId) -> None:
                 aliases.recompute(view, what[0], what[1])
             elif kind == "protection":
                 protection.recompute(view, what[0], what[1])
+            elif kind == "run":
+                runs.record_change(view, RunId(what[0]), order)
             else:
                 waiting.append(TransactionId(what[0]))

@@ -353,6 +353,18 @@ class View(Struct, frozen=True):
         """Returns how many runs of a project were ever known, deleted ones included."""
         return run_records.count(self.look, project)
 
+    def changed_runs(self, since: int) -> Iterator[tuple[int, RunId]]:
+        """Yields (position in fold order, run) of what changed there or later, the last first; a run as often as it changed."""
+        return run_records.changes(self.look, since)
+
+    def confirmed_positions(self) -> int:
+        """Returns how many transactions of the fold's order are confirmed: what the later ones say may still change places."""
+        for at, identifier in self.look.scan(key("order"), reverse=True):
+            found = facts.transaction(self.look, identifier)
+            if found is not None and found["arrival"] < self.confirmed_arrivals:
+                return int(str(parts(at)[1])) + 1
+        return 0
+
     def projects_of_runs(self) -> set[str]:
         """Returns the projects that runs belong to."""
         return {str(parts(at)[1]) for at, _ in self.look.scan(key("run count"))}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct, field
 
 from mlvc.fold import facts
-from mlvc.fold.look import Look, Overlay, key
+from mlvc.fold.look import Look, Overlay, key, parts
 from mlvc.format.ids import FactId, RunId, VersionId
 from mlvc.format.operations import Delete, Edge, RunHead, to_wire
 
@@ -51,6 +52,22 @@ def record_head(view: Overlay, fact: FactId, order: int, head: RunHead) -> None:
     if isinstance(name, str):
         view.put(key("run name", head.project, name, head.run), head.run)
     view.put(key("head", head.run, order), {"id": fact, **to_wire(head)[1]})
+    record_change(view, head.run, order)
+
+
+def record_change(view: Overlay, run: RunId, order: int) -> None:
+    """Notes that from here on a run is not what it was: for those who keep something derived of all runs."""
+    view.put(key("changed run", order, run), run)
+
+
+def changes(look: Look, since: int) -> Iterator[tuple[int, RunId]]:
+    """Yields (position, run) of what changed at a position of fold order or after it, the last first."""
+    for at, changed in look.scan(key("changed run"), reverse=True):
+        order = parts(at)[1]
+        assert isinstance(order, int), "the key says so"
+        if facts.position_of(order) < since:
+            return
+        yield facts.position_of(order), RunId(changed)
 
 
 def count(look: Look, project: str) -> int:
@@ -66,9 +83,11 @@ def record_edge(view: Overlay, fact: FactId, order: int, edge: Edge) -> None:
     view.put(key("used", edge.version, order), {"id": fact, "run": edge.run})
 
 
-def record_delete(view: Overlay, fact: FactId, delete: Delete) -> None:
+def record_delete(view: Overlay, fact: FactId, order: int, delete: Delete) -> None:
     """A run's heads are deleted: those that the author saw."""
-    identifier = delete.target[1]
+    _, identifier = delete.target
+    assert isinstance(identifier, bytes), "decoding saw to it"
+    record_change(view, RunId(identifier), order)
     facts.kill(view, fact, delete.names, (head["id"] for _, head in view.scan(key("head", identifier))))
 
 

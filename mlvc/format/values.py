@@ -25,12 +25,13 @@ StoredValue = JsonText | RecordId
 def to_json(value: Any) -> JsonText:
     """Returns compact JSON text with keys as they are given; UsageError (also TypeError) for what JSON has no word for.
 
-    NaN becomes null, as W&B does. Infinity is refused.
+    NaN becomes null, as W&B does. Infinity is refused. Half a surrogate pair, which is no character, becomes a question mark.
     """
     try:
-        return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except RecursionError as error:
         raise NotJsonError("the value is nested too deeply") from error
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 class NotJsonError(UsageError, TypeError, ValueError):

@@ -38,7 +38,7 @@ CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB);
 CREATE TABLE unconfirmed (number INTEGER PRIMARY KEY, id BLOB NOT NULL, changes BLOB NOT NULL);
 CREATE TABLE confirmed (id BLOB PRIMARY KEY, entry INTEGER NOT NULL) WITHOUT ROWID
 """
-_LAYOUT = 3
+_LAYOUT = 4
 _PAGE = 128
 _MOST_IN_BULK = 400_000
 """Keys of a view that are folded in memory before they are written: some 100 MiB."""

@@ -135,7 +135,7 @@ def _add(done: Recorded, event: list[Any], started_s: float) -> None:
 
 def encode_history(rows: Iterable[dict[str, Any]]) -> bytes:
     """Returns the file that a run's history is sealed as: one MessagePack map a row, by step."""
-    packer = msgpack.Packer(use_bin_type=True)
+    packer = msgpack.Packer(use_bin_type=True, unicode_errors="replace")
     return b"".join(packer.pack(row) for row in rows)
 
 

@@ -229,7 +229,7 @@ def begin(runs_folder: Path, identifier: RunId, beginning: Beginning) -> tuple[R
         if _is_open_at(fd, folder / _LOCK):
             break
         os.close(fd)
-    data = json.dumps(asdict(beginning), ensure_ascii=False, sort_keys=True).encode()
+    data = json.dumps(asdict(beginning), ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
     atomic_file.create(folder / _RUN, data)
     live = LiveRun(folder)
     found = live.beginning()

@@ -19,12 +19,13 @@ from mlvc.lineage import drawing
 from mlvc.web import artifacts, home, lineage_view, queries, rendering, runs, series
 from mlvc.web.series import Columns, ColumnsCache
 from mlvc.web.site import Site
-from mlvc.workspace import contents, costs, run_conditions, run_questions, shapes, tracing
+from mlvc.workspace import contents, costs, run_conditions, run_questions, run_search, shapes, tracing
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
 
 PREFIX = "/api/v1"
 MOST = 1_000
+_FURTHEST = 10_000_000
 
 
 class Parameter(Struct, frozen=True):
@@ -52,16 +53,25 @@ _OBJECTS: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
 _NAME = {"type": "string", "minLength": 1}
 
 _PAGING = (
-    Parameter("start", "query", {"type": "integer", "minimum": 0, "maximum": 10_000_000, "default": 0}, "How many to pass over."),
+    Parameter("start", "query", {"type": "integer", "minimum": 0, "maximum": _FURTHEST, "default": 0}, "How many to pass over."),
     Parameter("count", "query", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50}, "How many at most."),
 )
+_ASKING = (
+    Parameter("filter", "query", {"type": "array", "items": _TEXT}, "Conditions that all hold, as `config.lr>0.01`."),
+    Parameter("sort", "query", _TEXT, "By which cell, as `summary.loss`; with `-` before it the greatest first. Default: the newest first."),
+)
+_SOME_RUNS = {
+    "type": "object",
+    "properties": {"runs": _OBJECTS, "fitting": {"type": "integer"}, "total": {"type": "integer"}},
+    "required": ["runs", "fitting", "total"],
+}
 _OF_RUN = (Parameter("project", "path", _NAME, "The run's project."), Parameter("run", "path", _NAME, "The run's id, or its name."))
 _OF_COLLECTION = (Parameter("project", "path", _NAME, "The project, or `registry:NAME`."), Parameter("name", "path", _NAME, "The collection."))
 _OF_VERSION = (*_OF_COLLECTION, Parameter("version", "path", _NAME, "`v3`, or an alias."))
 
 
 def _paged(request: Request, found: Iterator[Any]) -> list[Any]:
-    start = queries.whole(request, "start", 0, 0, 10_000_000)
+    start = queries.whole(request, "start", 0, 0, _FURTHEST)
     return list(islice(found, start, start + queries.whole(request, "count", 50, 1, MOST)))
 
 
@@ -107,13 +117,21 @@ def _storage(request: Request) -> Response:
 
 def _runs(request: Request) -> Response:
     site = rendering.site_of(request)
-    conditions = [run_conditions.parse(one) for one in request.query_params.getlist("filter")]
+    asked = run_conditions.all_of(request.query_params.getlist("filter"))
+    order = request.query_params.get("sort", "")
     project = request.path_params.get("project")
+    start, count = queries.whole(request, "start", 0, 0, _FURTHEST), queries.whole(request, "count", 50, 1, MOST)
+    chosen = None
+    if asked.conditions or order:
+        with site.run_columns() as columns:
+            chosen = run_search.search(columns, asked, project=project, order=order, start=start, count=count)
     with site.reading() as view:
-        described = (shapes.run(run) for run in run_questions.list_runs(site.workspace, view, project))
-        found = _paged(request, (one for one in described if all(condition.holds(one) for condition in conditions)))
         total = run_questions.count_runs(site.workspace, view, project)
-    return _answer({"runs": found, "total": total})
+        if chosen is None:
+            found = run_questions.some_runs(site.workspace, view, project, start, count)
+        else:
+            found = [run for one in chosen.runs if (run := run_questions.find(site.workspace, view, one)) is not None]
+    return _answer({"runs": [shapes.run(run) for run in found], "fitting": total if chosen is None else chosen.count, "total": total})
 
 
 def _run(request: Request) -> Response:
@@ -214,13 +232,11 @@ ENDPOINTS = (
     Endpoint("/storage", _storage, "What the versions hold, and what it takes on this disk.", (), _OBJECT),
     Endpoint(
         "/runs", _runs, "Runs of all projects, the newest first.",
-        (Parameter("filter", "query", {"type": "array", "items": _TEXT}, "Conditions, as `config.lr>0.01`."), *_PAGING),
-        {"type": "object", "properties": {"runs": _OBJECTS, "total": {"type": "integer"}}, "required": ["runs", "total"]},
+        (*_ASKING, *_PAGING), _SOME_RUNS,
     ),
     Endpoint(
         "/runs/{project}", _runs, "Runs of a project, the newest first.",
-        (_OF_RUN[0], Parameter("filter", "query", {"type": "array", "items": _TEXT}, "Conditions, as `config.lr>0.01`."), *_PAGING),
-        {"type": "object", "properties": {"runs": _OBJECTS, "total": {"type": "integer"}}, "required": ["runs", "total"]},
+        (_OF_RUN[0], *_ASKING, *_PAGING), _SOME_RUNS,
     ),
     Endpoint("/runs/{project}/{run}", _run, "One run.", _OF_RUN, _OBJECT),
     Endpoint(

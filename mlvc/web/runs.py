@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
-from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,17 +16,18 @@ from mlvc.format.ids import RunId
 from mlvc.format.reference import RunReference
 from mlvc.lineage.graph import RUN
 from mlvc.web import addresses, browsing, collections, lineage_view, logged_media, queries, rendering
-from mlvc.workspace import resolving, run_conditions, run_questions, shapes
+from mlvc.workspace import resolving, run_cells, run_conditions, run_questions, run_search
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
 
 TABS = ("charts", "media", "overview", "config", "system", "logs", "code", "data")
 PER_PAGE = 50
 MOST_COMPARED = 20
-_MOST_LOOKED_AT = 1_000
-"""Runs that are sorted, filtered or grouped: the newest ones. In their own order, all are listed."""
-
 _COLUMNS = 6
+_MOST_OFFERED = 200
+"""Columns to choose from without typing their name: of those that the newest runs have."""
+
+_MOST_GROUPS = 200
 _LOG_BYTES = 512 << 10
 _PATCH_BYTES = 512 << 10
 
@@ -38,106 +37,62 @@ def runs_page(request: Request) -> Response:
     site = rendering.site_of(request)
     project = request.path_params.get("project")
     query = request.query_params
-    wanted, order, group = query.get("q", "").strip(), query.get("sort", ""), query.get("group", "")
+    wanted, order, by = query.get("q", "").strip(), query.get("sort", ""), query.get("group", "")
     start = queries.page(request)
-    problem = ""
-    asked = None
+    found, groups, problem = None, [], ""
     try:
-        asked = _asked(wanted)
-    except (UsageError, ValueError) as error:
-        problem = error.message if isinstance(error, UsageError) else f"this filter cannot be read: {error}"
+        asked = run_conditions.question(wanted)
+    except UsageError as error:
+        found, problem = run_search.Found([], 0), f"{error.message}; {error.hint}"
+    if not problem and (wanted or order or by):
+        with site.run_columns() as columns:
+            found = run_search.search(columns, asked, project=project, order=order, start=start * PER_PAGE, count=PER_PAGE)
+            if start > _last_page(found.count):
+                start = _last_page(found.count)
+                found = run_search.search(columns, asked, project=project, order=order, start=start * PER_PAGE, count=PER_PAGE)
+            if by:
+                means_of = [one for one in query.getlist("col") or columns.names() if one.startswith("summary.") and not one.startswith("summary._")]
+                groups = run_search.groups(columns, asked, by, means_of[:_COLUMNS], project=project)
     with site.reading() as view:
         total = run_questions.count_runs(site.workspace, view, project)
-        if wanted or order or group:
-            looked_at = [(run, shapes.run(run)) for run in islice(run_questions.list_runs(site.workspace, view, project), _MOST_LOOKED_AT)]
-            chosen = _sorted([(run, data) for run, data in looked_at if asked is not None and asked(run, data)], order)
-            groups = _grouped(chosen, group) if group else []
-            start = min(start, max(0, len(chosen) - 1) // PER_PAGE)
-            some = [run for run, _ in chosen[start * PER_PAGE : (start + 1) * PER_PAGE]]
-            count, is_bounded = len(chosen), total > _MOST_LOOKED_AT
-            typical = [run for run, _ in looked_at[:PER_PAGE]]
+        typical = run_questions.some_runs(site.workspace, view, project, 0, PER_PAGE)
+        if found is not None:
+            some = [run for one in found.runs if (run := run_questions.find(site.workspace, view, one)) is not None]
         else:
-            groups = []
-            start = min(start, max(0, total - 1) // PER_PAGE)
-            some = run_questions.some_runs(site.workspace, view, project, start * PER_PAGE, PER_PAGE)
-            count, is_bounded = total, False
-            typical = some if not start else run_questions.some_runs(site.workspace, view, project, 0, PER_PAGE)
+            start = min(start, _last_page(total))
+            some = run_questions.some_runs(site.workspace, view, project, start * PER_PAGE, PER_PAGE) if start else typical
     offered = offered_columns([*typical, *some])
-    kept = urlencode([(name, value) for name, value in query.multi_items() if name not in ("page", "done") and value])
-    columns = [one for one in query.getlist("col") if one] or offered[:_COLUMNS]
+    kept = [(name, value) for name, value in query.multi_items() if name not in ("page", "done") and value]
+    unsorted = urlencode([(name, value) for name, value in kept if name != "sort"])
+    columns_shown = [one for one in dict.fromkeys(query.getlist("col")) if one] or offered[:_COLUMNS]
     return rendering.page(
-        request, "runs", title=f"Runs of {project}" if project else "Runs", of_project=project, runs=some, columns=columns, offered=offered, wanted=wanted, order=order,
-        group=group, groups=groups, start=start, per_page=PER_PAGE, count=count, total=total, is_bounded=is_bounded, looked_at=_MOST_LOOKED_AT, problem=problem, cells=[_cells(run, columns) for run in some], kept=f"{kept}&" if kept else "",
+        request, "runs", title=f"Runs of {project}" if project else "Runs", of_project=project, runs=some, columns=columns_shown, offered=list(dict.fromkeys([*offered, *columns_shown])),
+        wanted=wanted, order=order, by=by, groups=[(group, _condition(by, group.value)) for group in groups[:_MOST_GROUPS]], group_count=len(groups),
+        start=start, per_page=PER_PAGE, count=total if found is None else found.count, total=total, problem=problem, most=MOST_COMPARED,
+        cells=[_row(run, columns_shown) for run in some], kept=f"{urlencode(kept)}&" if kept else "", unsorted=f"{unsorted}&" if unsorted else "",
     )  # fmt: skip
 
 
-def _asked(wanted: str) -> Callable[[RecordedRun, dict[str, Any]], bool]:
-    """Returns what tells whether a run fits: conditions, in quotes where they hold spaces, and words that its name or tags contain.
-
-    Raises:
-        UsageError, ValueError: it makes no sense.
-    """
-    parts = shlex.split(wanted)
-    conditions = [run_conditions.parse(part) for part in parts if any(one in part for one in "=<>")]
-    words = [part.lower() for part in parts if not any(one in part for one in "=<>")]
-
-    def fits(run: RecordedRun, data: dict[str, Any]) -> bool:
-        text = " ".join([run.name, run.label, run.job_type, run.group, *run.tags]).lower()
-        return all(condition.holds(data) for condition in conditions) and all(word in text for word in words)
-
-    return fits
+def _last_page(count: int) -> int:
+    return max(0, count - 1) // PER_PAGE
 
 
 def offered_columns(runs: list[RecordedRun]) -> list[str]:
     """Returns the names of columns that some runs have something in: summaries first, then config."""
-    found: dict[str, None] = {}
-    for part in ("summary", "config"):
-        for run in runs:
-            for name, value in getattr(run, part).items():
-                if not name.startswith("_") and not isinstance(value, (dict, list)):
-                    found[f"{part}.{name}"] = None
-    return list(found)
+    found = dict.fromkeys(name for run in runs for name in run_cells.of(run))
+    parts = [[name for name in found if name.startswith(part) and not name.startswith(f"{part}_")] for part in ("summary.", "config.")]
+    return [*parts[0], *parts[1]][:_MOST_OFFERED]
 
 
-def _cells(run: RecordedRun, columns: list[str]) -> list[Any]:
+def _row(run: RecordedRun, columns: list[str]) -> list[Any]:
     """Returns what a run has in each column, such as `config.lr`; "" where it has nothing."""
-    data = shapes.run(run)
-    found = (run_conditions.value(data, column) for column in columns)
-    return ["" if value is None else value for value in found]
+    cells = run_cells.of(run)
+    return [cells.get(column, "") for column in columns]
 
 
-def _sorted(chosen: list[tuple[RecordedRun, dict[str, Any]]], order: str) -> list[tuple[RecordedRun, dict[str, Any]]]:
-    """Returns runs by a name, `-` before it turns the order round; those that have nothing under it come last."""
-    name = order.lstrip("-")
-    if not name:
-        return chosen
-
-    def place(pair: tuple[RecordedRun, dict[str, Any]]) -> tuple[int, Any]:
-        value = run_conditions.value(pair[1], name)
-        return (0, value) if isinstance(value, (int, float)) else (1, str(value))
-
-    having = [pair for pair in chosen if run_conditions.value(pair[1], name) is not None]
-    lacking = [pair for pair in chosen if run_conditions.value(pair[1], name) is None]
-    return [*sorted(having, key=place, reverse=order.startswith("-")), *lacking]
-
-
-def _grouped(chosen: list[tuple[RecordedRun, dict[str, Any]]], by: str) -> list[dict[str, Any]]:
-    """Returns, for each value of a name, how many runs have it, and the means of their summaries' numbers."""
-    found: dict[str, list[RecordedRun]] = {}
-    for run, data in chosen:
-        value = run_conditions.value(data, by)
-        found.setdefault("none" if value in (None, "") else str(value), []).append(run)
-    groups = []
-    for value, runs in found.items():
-        sums: dict[str, list[float]] = {}
-        for run in runs:
-            for name, number in run.summary.items():
-                if isinstance(number, (int, float)) and not isinstance(number, bool) and not name.startswith("_"):
-                    sums.setdefault(name, []).append(number)
-        means = [(name, sum(numbers) / len(numbers)) for name, numbers in list(sums.items())[:_COLUMNS]]
-        condition = "" if value == "none" else shlex.quote(f"{by}={value}")
-        groups.append({"value": value, "count": len(runs), "means": means, "condition": condition})
-    return groups
+def _condition(by: str, value: Any) -> str:
+    """Returns what a person would type to see only the runs of a group."""
+    return shlex.quote(f"{by}={'' if value is None else value[0] if isinstance(value, list) else value}")
 
 
 def run_of(request: Request, workspace: Workspace, view: View, text: str | None = None) -> RecordedRun:

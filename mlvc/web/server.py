@@ -71,6 +71,7 @@ class PageServer(uvicorn.Server):
         """See uvicorn."""
         await super().startup(sockets)
         self._started()
+        self._site.prepare()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn; pages that listen for changes are let go first."""

@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from mlvc.errors import Error
 from mlvc.fold.questions import View
 from mlvc.format.ids import digest
+from mlvc.workspace.run_columns import RunColumns
 from mlvc.workspace.workspace import Workspace
 
 
@@ -31,12 +33,33 @@ class Site:
         self.is_ending = False
         self.secret = secrets.token_urlsafe(24)
         self._lock = threading.RLock()
+        self._columns: RunColumns | None = None
+        self._columns_lock = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[View]:
         """A view that stays as it is for the length of a block. Requests take turns: SQLite answers in microseconds."""
         with self._lock, self.workspace.repository.reading() as view:
             yield view
+
+    @contextmanager
+    def run_columns(self) -> Iterator[RunColumns]:
+        """The columns of all runs, caught up. The first time of a large repository takes seconds, in which other pages are answered."""
+        with self._columns_lock:
+            if self._columns is None:
+                self._columns = RunColumns(Workspace.find(self.workspace.root, self.workspace.environment))
+            with self._columns.workspace.repository.reading() as view:
+                self._columns.catch_up(view)
+            yield self._columns
+
+    def prepare(self) -> None:
+        """Makes what later requests would wait for, in a thread of its own."""
+
+        def make() -> None:
+            with suppress(Error), self.run_columns():  # whoever asks for them will be told
+                pass
+
+        threading.Thread(target=make, name="run columns", daemon=True).start()
 
     @contextmanager
     def alone(self) -> Iterator[Workspace]:

@@ -59,14 +59,22 @@ class RecordedRun(Struct, frozen=True):
 
 def describe(workspace: Workspace, view: View, identifier: RunId) -> RecordedRun:
     """Returns a run, sealed or under way; NotFoundError when it is neither."""
-    sealed = view.run(identifier)
-    live = _live(workspace, identifier)
-    if sealed is None and live is None:
+    found = find(workspace, view, identifier)
+    if found is None:
         raise NotFoundError(f"the run @{short(identifier, 12)} is not known here", hint="it may have been deleted; 'mlvc pull' may bring it")
-    if live is None:
-        assert sealed is not None, "one of the two is there"
-        return _describe(workspace, sealed)
-    return _describe(workspace, sealed, identifier, live)
+    return found
+
+
+def find(workspace: Workspace, view: View, identifier: RunId) -> RecordedRun | None:
+    """Returns a run, sealed or under way, or None when it is neither."""
+    live = _live(workspace, identifier)
+    return sealed(workspace, view, identifier) if live is None else _describe(workspace, view.run(identifier), identifier, live)
+
+
+def sealed(workspace: Workspace, view: View, identifier: RunId) -> RecordedRun | None:
+    """Returns a run as it was sealed, whatever it does now; None when it never was, or was deleted."""
+    found = view.run(identifier)
+    return None if found is None else _describe(workspace, found)
 
 
 def _describe(
@@ -143,7 +151,7 @@ def some_runs(workspace: Workspace, view: View, project: str | None, start: int,
     live = [one.id for one in reversed(live_run.list_live(workspace.runs_folder)) if _is_of(one, project)]
     sealed = (identifier for identifier in view.run_ids(project) if identifier not in live)
     some = list(islice(chain(live, sealed), start, start + count))
-    return [describe(workspace, view, one) for one in some if one in live or view.run(one) is not None]
+    return [found for one in some if (found := find(workspace, view, one)) is not None]
 
 
 def count_runs(workspace: Workspace, view: View, project: str | None = None) -> int:

@@ -225,7 +225,7 @@ class ActiveRun:
         """Whether finishing seals the run; False for a process that joined a run which another one leads."""
         self._writer = writer
         self._lock = threading.RLock()
-        self._packer = msgpack.Packer(use_bin_type=True, default=_plain)
+        self._packer = msgpack.Packer(use_bin_type=True, default=_plain, unicode_errors="replace")
         self._committed_inputs: set[tuple[bytes, str, str]] = set()
         self._pid = os.getpid()
 

@@ -500,3 +500,11 @@ def test_what_is_logged_is_json_all_through(folder):
     assert json.loads(json.dumps(rows(run))) == [
         {"t": [1, 2], "d": {"a": [1]}, "p": "x", "when": "2026-01-01", "n": None, "b": True}
     ]
+
+
+def test_a_run_does_not_fail_over_half_a_character(folder):
+    with wandb.init(config={"text": "x\ud800"}, name="n\ud800") as run:
+        run.log({"said": "y\udc00", "k\ud800": 1})
+        run.summary["last"] = "\ud800"
+    found = wandb.Api().run(run.path)
+    assert (found.config["text"], found.summary["said"], found.summary["k?"], found.summary["last"], found.name) == ("x?", "y?", 1, "?", "n?")

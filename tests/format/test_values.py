@@ -112,3 +112,7 @@ def test_a_value_record_of_something_else_is_damage():
         values.from_record(record.frame(Kind.VALUE, canonical.encode([1])))
     with pytest.raises(DamageError):
         values.from_record(record.frame(Kind.RECIPE, canonical.encode("1")))
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark():
+    assert values.to_json({"k\ud800": "x\udc00é"}) == '{"k?":"x?é"}'

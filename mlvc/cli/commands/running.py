@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlvc.cli import context, output, parameters
 from mlvc.workspace import resolving, shapes
+
+if TYPE_CHECKING:
+    from mlvc.workspace.run_questions import RecordedRun
 
 
 def _pairs(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> list[tuple[str, str | None]]:
@@ -71,29 +74,38 @@ def _show(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-@click.command("runs", epilog="Examples: mlvc runs   mlvc runs --commit main~3   mlvc runs --filter state=finished --filter 'config.lr>0.01'")
+@click.command("runs", epilog="Examples: mlvc runs   mlvc runs --commit main~3   mlvc runs --filter 'config.lr>0.01' --sort=-summary.acc")
 @click.option("--filter", "filters", multiple=True, help="KEY=VALUE, or with != > < >= <= ; as state, job_type, config.lr, summary.acc.")
+@click.option("--sort", "order", default="", metavar="KEY", help="By this, as summary.loss; with - before it the greatest first. Default: the newest first.")
 @click.option("-n", "--max-count", default=50, show_default=True, help="How many to show.")
 @click.option("--all", "everything", is_flag=True, help="Runs of all projects.")
 @click.option("--commit", metavar="REV", help="Only runs of this commit, as main~3, or of a range, as main..feature.")
-def runs_command(filters: tuple[str, ...], max_count: int, everything: bool, commit: str | None) -> None:
+def runs_command(filters: tuple[str, ...], order: str, max_count: int, everything: bool, commit: str | None) -> None:
     """List runs, the newest first."""
     from mlvc.git import commits
-    from mlvc.workspace import run_conditions, run_questions, tying
+    from mlvc.workspace import run_conditions, run_questions, run_search, tying
+    from mlvc.workspace.run_columns import RunColumns
 
     workspace = context.workspace()
     of_commits = None if commit is None else commits.in_range(workspace.root, commit)
-    conditions = [run_conditions.parse(text) for text in filters]
-    found = []
+    asked = run_conditions.all_of(filters)
+    project = None if everything else workspace.project
+    found: list[dict[str, Any]] = []
+    runs: Iterator[RecordedRun]
     with workspace.repository.reading() as view:
-        for run in run_questions.list_runs(workspace, view, None if everything else workspace.project):
-            if of_commits is not None and not tying.belongs(run.facts, of_commits):
-                continue
-            data = shapes.run(run)
-            if all(condition.holds(data) for condition in conditions):
-                found.append(data)
+        if filters or order:
+            columns = RunColumns(workspace)
+            columns.catch_up(view)
+            chosen = run_search.search(columns, asked, project=project, order=order, count=max_count if of_commits is None else sys.maxsize).runs
+            columns.close()
+            runs = (run for one in chosen if (run := run_questions.find(workspace, view, one)) is not None)
+        else:
+            runs = run_questions.list_runs(workspace, view, project)
+        for run in runs:
             if len(found) >= max_count:
                 break
+            if of_commits is None or tying.belongs(run.facts, of_commits):
+                found.append(shapes.run(run))
     rows = [
         (
             r["name"] or r["label"],
