@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -169,8 +170,9 @@ def _series(request: Request) -> Response:
     if axis not in found.axes and axis not in found.keys:
         raise NotFoundError(f"nothing was logged as '{axis}'", hint="x is _step, _runtime, _timestamp, or a key")
     keys = [key for key in wanted if key in found.keys] if wanted else list(found.keys)
-    data = {key: dict(zip(("x", "y"), found.points(key, axis, most), strict=True)) for key in keys}
-    return _answer({"rows": found.rows, "state": run.state, "is_live": run.is_live, "keys": list(found.keys), "series": data})
+    low, high = queries.number(request, "from", -math.inf), queries.number(request, "to", math.inf)
+    data = {key: dict(zip(("x", "y"), found.points(key, axis, most, low, high), strict=True)) for key in keys}
+    return _answer({"rows": found.rows, "state": run.state, "is_live": run.is_live, "keys": list(found.keys), "left_out": found.left_out, "series": data})
 
 
 def _console(request: Request) -> Response:
@@ -243,12 +245,14 @@ ENDPOINTS = (
         "/runs/{project}/{run}/series", _series, "What a run logged, as few points as a chart needs; no spike is lost.",
         (
             *_OF_RUN,
-            Parameter("key", "query", {"type": "array", "items": _TEXT}, "Which metrics; default: all."),
+            Parameter("key", "query", {"type": "array", "items": _TEXT}, "Which metrics; an empty one for none; default: all."),
             Parameter("x", "query", {"type": "string", "default": "_step"}, "`_step`, `_runtime`, `_timestamp`, or another metric."),
+            Parameter("from", "query", {"type": "number"}, "Only points of this `x` or more, and the one before."),
+            Parameter("to", "query", {"type": "number"}, "Only points of this `x` or less, and the one after."),
             Parameter("points", "query", {"type": "integer", "minimum": 4, "maximum": series.MOST_POINTS, "default": 600}, "How many at most of each."),
             Parameter("of", "query", {"type": "string", "enum": ["history", "system"]}, "What the program logged, or what the machine did."),
         ),
-        {"type": "object", "properties": {"rows": {"type": "integer"}, "keys": {"type": "array", "items": _TEXT}, "series": _OBJECT}, "required": ["rows", "keys", "series"]},
+        {"type": "object", "properties": {"rows": {"type": "integer"}, "keys": {"type": "array", "items": _TEXT}, "left_out": {"type": "integer"}, "series": _OBJECT}, "required": ["rows", "keys", "series"]},
     ),
     Endpoint(
         "/runs/{project}/{run}/console", _console, "What the program printed.",

@@ -1,6 +1,8 @@
-"""Whole numbers in the query of an address: strict for programs, forgiving for people who edit an address."""
+"""Numbers in the query of an address: strict for programs, forgiving for people who edit an address."""
 
 from __future__ import annotations
+
+import math
 
 from starlette.requests import Request
 
@@ -30,3 +32,17 @@ def near(request: Request, name: str, default: int, most: int) -> int:
 def page(request: Request) -> int:
     """Returns which page is asked for, 0 for the first."""
     return near(request, "page", 0, _MOST_PAGES)
+
+
+def number(request: Request, name: str, default: float) -> float:
+    """Returns a number; UsageError when it is none."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if math.isnan(found):
+        raise UsageError(f"{name} is {text[:40]!r}, expected a number")
+    return found

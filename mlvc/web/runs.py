@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -195,17 +196,22 @@ def run_lineage(request: Request) -> Response:
 def compare_page(request: Request) -> Response:
     """Up to twenty runs beside each other: where their configs differ, and their metrics in one chart each."""
     site = rendering.site_of(request)
-    wanted = list(dict.fromkeys(request.query_params.getlist("run")))[:MOST_COMPARED]
+    asked = list(dict.fromkeys(request.query_params.getlist("run")))
     with site.reading() as view:
-        runs = [run_of(request, site.workspace, view, one) for one in wanted]
-    keys = list(dict.fromkeys(key for run in runs for key in run.config))
-    rows = []
-    for key in sorted(keys):
-        values = [run.config.get(key) for run in runs]
-        rows.append({"key": key, "values": values, "differs": any(value != values[0] for value in values)})
-    summaries = list(dict.fromkeys(key for run in runs for key in run.summary if not key.startswith("_")))
-    totals = [{"key": key, "values": [run.summary.get(key) for run in runs], "differs": False} for key in sorted(summaries)]
+        runs = [run_of(request, site.workspace, view, one) for one in asked[:MOST_COMPARED]]
+    rows = _compared([run.config for run in runs])
     return rendering.page(
-        request, "compare_runs", title="Compare runs", runs=runs, rows=rows, totals=totals, most=MOST_COMPARED,
+        request, "compare_runs", title="Compare runs", runs=runs, asked=len(asked), most=MOST_COMPARED,
+        differing=[row for row in rows if row["differs"]], alike=[row for row in rows if not row["differs"]],
+        totals=[{**row, "differs": False} for row in _compared([run.summary for run in runs]) if not row["key"].startswith("_")],
         sources=[f"/api/v1{addresses.run(run.project, run.label)}/series" for run in runs],
     )  # fmt: skip
+
+
+def _compared(maps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns what several maps have under each of their keys; whether they differ, too."""
+    rows = []
+    for key in sorted({key for one in maps for key in one}):
+        values = [one.get(key) for one in maps]
+        rows.append({"key": key, "values": values, "differs": any(value != values[0] for value in values)})
+    return rows

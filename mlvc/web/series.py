@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from array import array
 from collections import OrderedDict
@@ -26,12 +27,14 @@ class Columns:
         rows: how many there are.
         axes: `_step`, `_runtime` (s) and `_timestamp` (s) of every row; NaN where a row has none.
         keys: key -> (row numbers, values).
+        left_out: how many keys there are beyond the first 500, which have no column.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self.rows = 0
         self.axes = {name: array("d") for name in (STEP, RUNTIME, TIMESTAMP)}
         self.keys: dict[str, tuple[array[int], array[float]]] = {}
+        more: set[str] = set()
         for number, row in enumerate(rows):
             self.rows += 1
             for name, axis in self.axes.items():
@@ -42,19 +45,28 @@ class Columns:
                     continue
                 if key not in self.keys:
                     if len(self.keys) == _MOST_KEYS:
+                        more.add(key)
                         continue
                     self.keys[key] = (array("q"), array("d"))
                 numbers, values = self.keys[key]
                 numbers.append(number)
                 values.append(value)
+        self.left_out = len(more)
 
     @property
     def numbers(self) -> int:
         """How many numbers it holds."""
         return 3 * self.rows + 2 * sum(len(values) for _, values in self.keys.values())
 
-    def points(self, key: str, axis: str, most: int) -> tuple[list[float | None], list[float | None]]:
-        """Returns a key's points, at most about `most`, by an axis: `_step`, `_runtime`, `_timestamp`, or another key of the same rows."""
+    def points(self, key: str, axis: str, most: int, low: float = -math.inf, high: float = math.inf) -> tuple[list[float | None], list[float | None]]:
+        """Returns a key's points, at most about `most`, in the order of an axis.
+
+        Args:
+            key: which.
+            axis: `_step`, `_runtime` or `_timestamp` (s), or another key of the same rows.
+            most: how many points.
+            low, high: of the axis: only what lies between, and the next point on either side, so that lines reach the edges.
+        """
         import numpy as np
 
         numbers, values = self.keys[key]
@@ -65,7 +77,10 @@ class Columns:
             other_rows, other = np.frombuffer(self.keys[axis][0], dtype=np.int64), np.frombuffer(self.keys[axis][1], dtype=np.float64)
             _, mine, theirs = np.intersect1d(rows, other_rows, assume_unique=True, return_indices=True)
             x, y = other[theirs], y[mine]
-        order = np.argsort(x, kind="stable")
+        order = np.argsort(x, kind="stable")  # NaN last
+        first = max(0, int(np.searchsorted(x, low, side="left", sorter=order)) - 1) if low > -math.inf else 0
+        last = int(np.searchsorted(x, high, side="right", sorter=order)) + 1 if high < math.inf else len(order)
+        order = order[first:last]
         x, y = x[order], y[order]
         chosen = thinned(y, most)
         return _plain(x[chosen]), _plain(y[chosen])

@@ -1,129 +1,139 @@
-// One chart for each metric, of one run or of several over each other. Points come thinned out; and hide no spike.
-const place = document.getElementById("charts");
-const axis = document.getElementById("axis");
-const smooth = document.getElementById("smooth");
-const log = document.getElementById("log");
-const which = document.getElementById("which");
-const sources = place.dataset.sources.split(" ").filter(Boolean);
-const names = JSON.parse(place.dataset.names);
-const palette = ["#2a5c9a", "#c2410c", "#2e7d46", "#9333ea", "#b7791f", "#0e7490", "#be185d", "#4d7c0f", "#6b4226", "#475569"];
-const dashes = [[], [6, 4], [2, 3]];
-const charts = new Map();
-let found = [];
+// The charts of a page: which are drawn, how, and of which stretch; the address tells it all, so that it can be shared and loaded again.
+import { Chart } from "./chart.js";
+import { Source } from "./series.js";
 
-function ink() {
-  const style = getComputedStyle(document.documentElement);
-  return { text: style.getPropertyValue("--dim").trim(), grid: style.getPropertyValue("--line").trim() };
+const place = document.getElementById("charts");
+const controls = Object.fromEntries(["axis", "smooth", "log", "which"].map((id) => [id, document.getElementById(id)]));
+const whole = document.getElementById("whole");
+const isStill = "still" in place.dataset;
+const sources = place.dataset.sources.split(" ").filter(Boolean).map((address) => new Source(address, { isStill, of: place.dataset.of }));
+const names = JSON.parse(place.dataset.names);
+const charts = new Map();
+const seen = new IntersectionObserver((entries) => load(entries.filter((one) => one.isIntersecting).map((one) => one.target.dataset.key)), { rootMargin: "300px" });
+let isLive = false;
+let range = null;
+
+function take() {
+  const asked = new URLSearchParams(location.search);
+  const axis = asked.get("x");
+  if ([...controls.axis.options].some((one) => one.value === axis)) controls.axis.value = axis;
+  controls.smooth.value = asked.get("smooth") ?? 0;
+  controls.log.checked = asked.has("log");
+  controls.which.value = asked.get("find") ?? "";
+  const [min, max] = (asked.get("zoom") ?? "").split("..").map(Number);
+  range = Number.isFinite(min) && max > min ? { min, max } : null;
 }
 
-function smoothed(values, weight) {
-  if (!weight) return values;
-  let last = 0;
-  let total = 0;
-  return values.map((value) => {
-    if (value === null) return null;
-    last = last * weight + (1 - weight) * value;
-    total = total * weight + (1 - weight);
-    return last / total; // without a pull to zero at the beginning
+let telling;
+function tell() {
+  clearTimeout(telling); // browsers refuse too many in a short time
+  telling = setTimeout(() => {
+    const asked = new URLSearchParams(location.search);
+    const values = {
+      x: controls.axis.value === "_step" ? "" : controls.axis.value,
+      smooth: Number(controls.smooth.value) ? controls.smooth.value : "",
+      log: controls.log.checked ? "1" : "",
+      find: controls.which.value,
+      zoom: range ? `${range.min}..${range.max}` : "",
+    };
+    for (const [name, value] of Object.entries(values)) value ? asked.set(name, value) : asked.delete(name);
+    const text = asked.toString();
+    if (!isStill) history.replaceState(null, "", text ? `?${text}` : location.pathname);
+  }, 200);
+}
+
+function settings() {
+  return { axis: controls.axis.value, axisName: controls.axis.selectedOptions[0].textContent, weight: Number(controls.smooth.value), isLog: controls.log.checked, range };
+}
+
+// Does what asks the server; where that has ended, what is drawn stays.
+async function asking(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // the browser's word for an address that does not answer
+    document.getElementById("said").textContent = "The server does not answer any more. mlvc ui starts it.";
+  }
+}
+
+// Reads and draws some charts; what is drawn already stays until the new lines are there.
+async function load(keys, { fresh = false } = {}) {
+  const wanted = keys.filter((key) => charts.has(key) && (fresh || !charts.get(key).parts));
+  if (!wanted.length) return;
+  const asked = settings();
+  await asking(async () => {
+    const found = await Promise.all(sources.map((source) => source.series(wanted, asked.axis, range)));
+    for (const key of wanted) charts.get(key)?.draw(found.map((series) => series[key] ?? { x: [], y: [] }), settings());
   });
 }
 
-// Series of several runs have x values of their own: uPlot wants one list of them.
-function joined(series) {
-  const all = [...new Set(series.flatMap((one) => one.x))].filter((x) => x !== null).sort((a, b) => a - b);
-  if (series.length === 1) return [series[0].x, smoothed(series[0].y, Number(smooth.value))];
-  const at = new Map(all.map((x, place) => [x, place]));
-  return [all, ...series.map((one) => {
-    const column = new Array(all.length).fill(undefined);
-    const values = smoothed(one.y, Number(smooth.value));
-    one.x.forEach((x, place) => { if (x !== null) column[at.get(x)] = values[place]; });
-    return column;
-  })];
+function drawn() {
+  return [...charts.values()].filter((chart) => chart.parts);
 }
 
-function shown(value) {
-  return value === null || value === undefined ? "" : String(Number(value.toPrecision(5)));
+function redraw() {
+  for (const chart of drawn()) chart.draw(chart.parts, settings());
 }
 
-function draw({ keep = true } = {}) {
-  const zoomed = new Map();
-  for (const [key, { plot, ends }] of charts) {
-    const { min, max } = plot.scales.x;
-    if (keep && (min > ends[0] || max < ends[1])) zoomed.set(key, { min, max });
-  }
-  const wanted = which.value.toLowerCase();
-  const keys = [...new Set(found.flatMap((one) => Object.keys(one.series)))].sort();
+let zooming;
+function zoomed(chosen) {
+  if (JSON.stringify(chosen) === JSON.stringify(range)) return;
+  range = chosen;
+  whole.hidden = !range;
+  tell();
+  clearTimeout(zooming);
+  zooming = setTimeout(() => load(drawn().map((chart) => chart.key), { fresh: true }), isStill ? 0 : 120); // finer points of that stretch
+}
+
+async function read() {
+  await asking(async () => show(await Promise.all(sources.map((source) => source.keys()))));
+}
+
+function show(found) {
+  isLive = found.some((one) => one.is_live);
   document.getElementById("waiting")?.remove();
+  const word = controls.which.value.toLowerCase();
+  const all = [...new Set(found.flatMap((one) => one.keys))].sort();
+  const fitting = new Set(all.filter((key) => key.toLowerCase().includes(word)));
   for (const [key, chart] of charts) {
-    chart.plot.destroy();
+    if (fitting.has(key)) continue;
+    seen.unobserve(chart.box);
+    chart.clear();
     chart.box.remove();
     charts.delete(key);
   }
-  place.querySelector(".empty")?.remove();
-  const fitting = keys.filter((key) => key.toLowerCase().includes(wanted));
-  if (!fitting.length) {
-    const said = document.createElement("p");
-    said.className = "empty";
-    said.textContent = keys.length ? "No metric has that in its name." : place.dataset.of === "system" ? "Nothing was measured of the machine." : "Nothing was logged. run.log({\"loss\": 0.1}) draws here.";
-    place.append(said);
+  let before = null;
+  for (const key of fitting) {
+    if (!charts.has(key)) {
+      const chart = new Chart(key, names, zoomed);
+      charts.set(key, chart);
+      before ? before.after(chart.box) : place.prepend(chart.box);
+      seen.observe(chart.box);
+    }
+    before = charts.get(key).box;
   }
-  for (const key of fitting.slice(0, 200)) chartOf(key, zoomed.get(key));
+  say(all.length, fitting.size, Math.max(0, ...found.map((one) => one.left_out ?? 0)));
 }
 
-function chartOf(key, zoomed) {
-  const series = found.map((one, place) => ({ ...one.series[key], name: names[place], place })).filter((one) => one.x && one.x.length);
-  if (!series.length) return;
-  const box = document.createElement("figure");
-  box.className = "chart";
-  const title = document.createElement("figcaption");
-  title.textContent = key;
-  box.append(title);
-  place.append(box);
-  const { text, grid } = ink();
-  const isTime = axis.value === "_timestamp";
-  const axes = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font: "11px system-ui" };
-  const values = series.flatMap((one) => one.y).filter((y) => y !== null);
-  const plot = new uPlot({
-    width: Math.max(260, box.clientWidth - 24),
-    height: 220,
-    scales: { x: { time: isTime }, y: { distr: log.checked && values.every((y) => y > 0) ? 3 : 1 } },
-    axes: [axes, { ...axes, size: 70, values: (_, splits) => splits.map(shown) }],
-    legend: { live: true },
-    cursor: { sync: { key: "charts" } },
-    series: [
-      { label: axis.selectedOptions[0].textContent },
-      ...series.map((one) => ({
-        label: one.name,
-        stroke: palette[one.place % palette.length],
-        dash: dashes[Math.floor(one.place / palette.length) % dashes.length],
-        width: 1.5,
-        value: (_, value) => shown(value),
-        points: { show: one.x.length < 40 },
-      })),
-    ],
-  }, joined(series), box);
-  plot.root.setAttribute("role", "img");
-  const last = series.map((one) => `${one.name}: ${one.y.filter((y) => y !== null).at(-1)}`).join(", ");
-  plot.root.setAttribute("aria-label", `${key}, last values ${last}`);
-  if (zoomed) plot.setScale("x", zoomed);
-  const places = plot.data[0];
-  charts.set(key, { plot, box, ends: [places[0], places.at(-1)] });
+function say(all, fitting, leftOut) {
+  const said = document.getElementById("said");
+  if (!all) said.textContent = place.dataset.of === "system" ? "Nothing was measured of the machine." : 'Nothing was logged. run.log({"loss": 0.1}) draws here.';
+  else if (!fitting) said.textContent = "No metric has that in its name.";
+  else said.textContent = leftOut ? `${leftOut} more metrics are not drawn: a page has 500.` : "";
 }
 
-async function read({ keep = true } = {}) {
-  const asked = new URLSearchParams({ x: axis.value, points: "800", of: place.dataset.of });
-  const before = JSON.stringify(found);
-  found = await Promise.all(sources.map(async (source) => {
-    const answer = await fetch(`${source}?${asked}`);
-    return answer.ok ? answer.json() : { series: {} };
-  }));
-  if (JSON.stringify(found) !== before) draw({ keep });
-}
-
-axis.addEventListener("change", () => read({ keep: false }));
-for (const one of [smooth, log, which]) one.addEventListener("input", () => draw());
-document.addEventListener("theme", () => draw());
-document.addEventListener("changed", () => { if (found.some((one) => one.is_live)) read(); });
+controls.axis.addEventListener("change", () => { zoomed(null); tell(); load(drawn().map((chart) => chart.key), { fresh: true }); });
+for (const one of [controls.smooth, controls.log]) one.addEventListener("input", () => { tell(); redraw(); });
+controls.which.addEventListener("input", () => { tell(); read(); });
+whole.addEventListener("click", () => zoomed(null));
+document.addEventListener("theme", redraw);
+document.addEventListener("changed", async () => {
+  if (!isLive) return;
+  await read();
+  load(drawn().map((chart) => chart.key), { fresh: true });
+});
 let resizing;
-addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(() => draw(), 150); });
+addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(redraw, 150); });
+take();
+whole.hidden = !range;
 read();
