@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
 
 RUN, ARTIFACT = "run", "artifact"
+ABOVE, BELOW = 0, 1
 
 Key = tuple[str, bytes]
 """A node's kind and id."""
@@ -34,12 +35,52 @@ class Node(Struct, frozen=True):
     details: dict[str, Any] = field(default_factory=dict)
 
 
+class Beside(Struct, frozen=True):
+    """What there is on one side of a node: how many neighbours are not drawn, and whether those that are can be hidden again."""
+
+    hidden: int = 0
+    can_hide: bool = False
+
+
+Sides = tuple[Beside, Beside]
+"""Of a node: above it, what it was made from; below it, what was made of it."""
+
+
 class Graph(Struct, frozen=True):
-    """Nodes in topological order, and edges from what was there first to what came of it."""
+    """Nodes in topological order, and edges from what was there first to what came of it.
+
+    Attributes:
+        focus: the node that it is about.
+        nodes, edges: what is drawn.
+        beside: of nodes where more could be drawn, or less.
+    """
 
     focus: Key
     nodes: tuple[Node, ...]
     edges: tuple[tuple[Key, Key], ...]
+    beside: Mapping[Key, Sides] = field(default_factory=dict)
+
+
+class Extent(Struct, frozen=True):
+    """How much of a lineage is asked for.
+
+    Attributes:
+        up, down: steps from the focus, None for all.
+        more: (side, node): its neighbours on that side are drawn as well, in this order.
+        less: (side, node): what is only reached through that side of it is not.
+        most: nodes; the walk ends where there are as many.
+    """
+
+    up: int | None = None
+    down: int | None = None
+    more: tuple[tuple[int, Key], ...] = ()
+    less: frozenset[tuple[int, Key]] = frozenset()
+    most: int | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out but by number."""
+        return self.up is None and self.down is None and not self.less
 
 
 def key_text(key: Key) -> str:
@@ -47,35 +88,43 @@ def key_text(key: Key) -> str:
     return f"{key[0]}:{key[1].hex()}"
 
 
-def walk(
-    start: Key, above: Neighbours, below: Neighbours, up: int | None, down: int | None, most: int | None = None
-) -> tuple[list[Key], list[tuple[Key, Key]]]:
-    """Returns the nodes and edges within so many steps up, and within so many steps down, of a node.
+def walk(start: Key, neighbours: tuple[Neighbours, Neighbours], extent: Extent) -> tuple[list[Key], list[tuple[Key, Key]], set[tuple[int, Key]]]:
+    """Returns what an extent holds: nodes, edges, and the (side, node) whose neighbours were all followed.
 
     Args:
         start: where to begin.
-        above: what a node was made from or by.
-        below: what was made of a node.
-        up, down: steps in each direction, None for all.
-        most: nodes; the walk ends where there are as many.
+        neighbours: what a node was made from or by, and what was made of it.
+        extent: how far to go.
     """
     nodes: dict[Key, None] = {start: None}
     edges: dict[tuple[Key, Key], None] = {}
-    for neighbours, depth, forward in ((above, up, False), (below, down, True)):
+    followed: set[tuple[int, Key]] = set()
+
+    def follow(side: int, key: Key) -> Iterator[Key]:
+        followed.add((side, key))
+        for other in neighbours[side](key):
+            if extent.most is not None and other not in nodes and len(nodes) >= extent.most:
+                continue
+            nodes[other] = None
+            edges[(key, other) if side == BELOW else (other, key)] = None
+            yield other
+
+    for side, depth in ((ABOVE, extent.up), (BELOW, extent.down)):
         level, steps, seen = [start], 0, {start}
         while level and (depth is None or steps < depth):
-            following = []
+            following: list[Key] = []
             for key in level:
-                for other in neighbours(key):
-                    if most is not None and other not in nodes and len(nodes) >= most:
-                        continue
-                    nodes[other] = None
-                    edges[(key, other) if forward else (other, key)] = None
+                if (side, key) in extent.less:
+                    continue
+                for other in follow(side, key):
                     if other not in seen:
                         seen.add(other)
                         following.append(other)
             level, steps = following, steps + 1
-    return topological(list(nodes), list(edges)), list(edges)
+    for side, key in extent.more:
+        if key in nodes:
+            deque(follow(side, key), maxlen=0)
+    return topological(list(nodes), list(edges)), list(edges), followed
 
 
 def topological(nodes: list[Key], edges: list[tuple[Key, Key]]) -> list[Key]:

@@ -28,7 +28,7 @@ class Sizes(Struct, frozen=True):
     height: float = 46
     column_gap: float = 72
     row_gap: float = 18
-    margin: float = 20
+    margin: float = 36
 
 
 class Layout(Struct, frozen=True):

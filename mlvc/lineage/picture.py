@@ -9,7 +9,7 @@ from html import escape
 from msgspec import Struct
 
 from mlvc.lineage import layout
-from mlvc.lineage.graph import RUN, Graph, Key, Node, key_text
+from mlvc.lineage.graph import BELOW, RUN, Beside, Graph, Key, Node, key_text
 from mlvc.lineage.grouping import GROUP
 from mlvc.lineage.layout import Layout, Point, Sizes
 
@@ -29,13 +29,21 @@ INK, DIM, LINE = "#16181d", "#50555f", "#8a919e"
 
 
 class Box(Struct, frozen=True):
-    """A node as it is drawn: its upper left corner in pixels, and two lines of text, shortened to fit."""
+    """A node as it is drawn: its upper left corner in pixels, two lines of text, shortened to fit, and how many neighbours on either side are not drawn."""
 
     node: Node
     at: Point
     title: str
     subtitle: str
     is_focus: bool
+    hidden: tuple[int, int] = (0, 0)
+
+    @property
+    def hints(self) -> list[tuple[int, Point, str]]:
+        """What stands beside the box, `+3` where three neighbours are not drawn: side, where it ends or begins, text."""
+        x, y = self.at
+        places = ((x - 6, y + SIZES.height - 4), (x + SIZES.width + 6, y + SIZES.height - 4))
+        return [(side, places[side], f"+{count:,}") for side, count in enumerate(self.hidden) if count]
 
 
 class Picture(Struct, frozen=True):
@@ -51,11 +59,19 @@ def picture(graph: Graph, placed: Layout | None = None) -> Picture:
     """Returns what to draw of a graph."""
     placed = placed or layout.layered([node.key for node in graph.nodes], graph.edges, SIZES)
     boxes = tuple(
-        Box(node, placed.places[node.key], shortened(node.label, _LETTERS), shortened(_subtitle(node), _SMALL_LETTERS), node.key == graph.focus)
+        Box(
+            node, placed.places[node.key], shortened(node.label, _LETTERS), shortened(_subtitle(node), _SMALL_LETTERS), node.key == graph.focus,
+            _hidden(graph, node.key),
+        )
         for node in graph.nodes
     )
     lines = tuple((edge, tuple(placed.paths[edge])) for edge in graph.edges if edge in placed.paths)
     return Picture(boxes, lines, placed.width, placed.height)
+
+
+def _hidden(graph: Graph, key: Key) -> tuple[int, int]:
+    above, below = graph.beside.get(key, (Beside(), Beside()))
+    return above.hidden, below.hidden
 
 
 def _subtitle(node: Node) -> str:
@@ -132,6 +148,9 @@ def inner_svg(shown: Picture, attributes: Mapping[Key, str] | None = None) -> st
             f'<rect width="{SIZES.width:g}" height="{SIZES.height:g}" rx="{rounding:g}" fill="{fill}" stroke="{edge}"/>'
             f'<text aria-hidden="true" x="14" y="20">{_text(box.title)}</text> <text aria-hidden="true" class="sub" x="14" y="36">{_text(box.subtitle)}</text></g>'
         )
+        for side, (x, y), text in box.hints:
+            anchor = "start" if side == BELOW else "end"
+            parts.append(f'<text aria-hidden="true" class="sub hint" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" data-side="{side}" data-of="{key_text(box.node.key)}">{text}</text>')
     return "\n".join(parts)
 
 

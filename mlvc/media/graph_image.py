@@ -8,7 +8,7 @@ from typing import Any
 
 from mlvc.errors import UsageError
 from mlvc.lineage import picture
-from mlvc.lineage.graph import RUN, Graph
+from mlvc.lineage.graph import BELOW, RUN, Graph
 from mlvc.lineage.layout import Point
 from mlvc.media.values import needs
 
@@ -51,6 +51,8 @@ def _box(draw: Any, box: picture.Box, large: Any, small: Any) -> None:
     draw.rounded_rectangle([(x, y), corner], rounding, fill=fill, outline=edge, width=6 if box.is_focus else 2)
     draw.text((x + 28, y + 12), box.title, font=large, fill=picture.INK)
     draw.text((x + 28, y + 50), box.subtitle, font=small, fill=picture.DIM)
+    for side, (hint_x, hint_y), text in box.hints:
+        draw.text((hint_x * _SCALE, hint_y * _SCALE), text, font=small, fill=picture.DIM, anchor="ls" if side == BELOW else "rs")
 
 
 def bent(points: tuple[Point, ...]) -> list[Point]:

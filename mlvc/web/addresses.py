@@ -36,12 +36,12 @@ def runs(project: str) -> str:
     return f"/runs/{quote(project, safe='')}"
 
 
-def lineage(of: Key | str, **asked: object) -> str:
+def lineage(of: Key | str, asked: Iterable[tuple[str, object]] = ()) -> str:
     """Returns the page of the lineage around a node."""
-    return "/lineage?" + urlencode([("of", of if isinstance(of, str) else key_text(of)), *((k, v) for k, v in asked.items() if v is not None)])
+    return with_query("/lineage", [("of", of if isinstance(of, str) else key_text(of)), *asked])
 
 
 def with_query(path: str, pairs: Iterable[tuple[str, object]]) -> str:
     """Returns a path with a query, of the pairs that say something."""
     said = [(name, value) for name, value in pairs if value not in (None, "")]
-    return f"{path}?{urlencode(said)}" if said else path
+    return f"{path}?{urlencode(said, safe=':')}" if said else path

@@ -17,7 +17,8 @@ from mlvc.errors import NotFoundError
 from mlvc.fold.questions import View
 from mlvc.format import names
 from mlvc.lineage import drawing
-from mlvc.web import artifacts, home, lineage_view, queries, rendering, runs, series
+from mlvc.lineage.graph import Extent
+from mlvc.web import artifacts, home, lineage_query, queries, rendering, runs, series
 from mlvc.web.series import Columns, ColumnsCache
 from mlvc.web.site import Site
 from mlvc.workspace import contents, costs, run_conditions, run_questions, run_search, shapes, tracing
@@ -224,8 +225,8 @@ def _lineage(request: Request) -> Response:
     site = rendering.site_of(request)
     up, down = queries.whole(request, "up", 4, 0, 99), queries.whole(request, "down", 4, 0, 99)
     with site.reading() as view:
-        start = lineage_view.start_of(view, request.query_params.get("of", ""))
-        graph = tracing.around(site.workspace, view, start, up=up, down=down, most=lineage_view.MOST_NODES)
+        start = lineage_query.start_of(view, request.query_params.get("of", ""))
+        graph = tracing.around(site.workspace, view, start, Extent(up, down, most=lineage_query.MOST_NODES))
     return _answer(drawing.as_data(graph))
 
 

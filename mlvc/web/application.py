@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from mlvc.errors import ConflictError, Error, NotFoundError, ProtectedError, UsageError
-from mlvc.web import actions, api, artifacts, downloads, guards, home, lineage_view, rendering, runs
+from mlvc.web import actions, api, artifacts, downloads, guards, home, lineage_details, lineage_view, rendering, runs
 from mlvc.web.site import Site
 
 _LOOK_AGAIN_S = 1.0
@@ -72,6 +72,7 @@ def _routes() -> list[Route | Mount]:
         Route("/runs/{project}/{run}/{tab}", runs.run_page),
         Route("/compare", runs.compare_page),
         Route("/lineage", lineage_view.page),
+        Route("/lineage/node", lineage_details.panel),
         Route("/lineage.{kind}", lineage_view.download),
         Route("/act/{action}", _act, methods=["POST"]),
         Route("/events", _events),

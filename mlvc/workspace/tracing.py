@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mlvc.errors import NotFoundError
 from mlvc.fold.questions import Member, View
@@ -14,7 +15,7 @@ from mlvc.format import names
 from mlvc.format.ids import RunId, VersionId, short
 from mlvc.format.manifest import FileEntry
 from mlvc.lineage import graph
-from mlvc.lineage.graph import ARTIFACT, RUN, Graph, Key, Node
+from mlvc.lineage.graph import ABOVE, ARTIFACT, BELOW, RUN, Beside, Extent, Graph, Key, Neighbours, Node
 from mlvc.objects import source_file
 from mlvc.runs import events
 from mlvc.working_tree import placing
@@ -36,15 +37,43 @@ def lineage(
         up: go to what it was made from.
         down: go to what was made of it.
     """
-    return around(workspace, view, start, up=depth if up else 0, down=depth if down else 0)
+    return around(workspace, view, start, Extent(depth if up else 0, depth if down else 0))
 
 
-def around(
-    workspace: Workspace, view: View, start: Member | RunId, *, up: int | None, down: int | None, most: int | None = None
-) -> Graph:
-    """Returns the graph around a node, with so many steps up and down; None is all of them. Of more than `most` nodes, the nearest."""
-    focus: Key = (ARTIFACT, start.version) if isinstance(start, Member) else (RUN, start)
+def around(workspace: Workspace, view: View, start: Member | RunId, extent: Extent) -> Graph:
+    """Returns the graph around a node, so much of it as is asked for. Of more nodes than `extent.most`, the nearest."""
+    sides = _neighbours(view)
+    above = sides[ABOVE]
+    focus = _key(start)
+    keys, edges, followed = graph.walk(focus, sides, extent)
+    shown = set(keys)  # what stands in the picture is joined, also where the walk did not pass
+    joined = dict.fromkeys([*edges, *((made, key) for key in keys for made in above(key) if made in shown)])
+    edges = list(joined)
+    keys = graph.topological(keys, edges)
+    beside = {}
+    if not extent.is_all:
+        for key in keys:
+            found = tuple(_beside(list(neighbours(key)), shown, (side, key) in followed) for side, neighbours in enumerate(sides))
+            beside[key] = (found[ABOVE], found[BELOW])
+    return Graph(focus, tuple(_node(workspace, view, key) for key in keys), tuple(edges), beside)
 
+
+def is_larger_than(view: View, start: Member | RunId, extent: Extent, count: int) -> bool:
+    """Tells whether a graph has more nodes than that, by looking at no more of them."""
+    keys, _, _ = graph.walk(_key(start), _neighbours(view), replace(extent, most=count + 1))
+    return len(keys) > count
+
+
+def node(workspace: Workspace, view: View, start: Member | RunId) -> Node:
+    """Returns the graph's node for a version or run."""
+    return _node(workspace, view, _key(start))
+
+
+def _key(start: Member | RunId) -> Key:
+    return (ARTIFACT, start.version) if isinstance(start, Member) else (RUN, start)
+
+
+def _neighbours(view: View) -> tuple[Neighbours, Neighbours]:
     def above(key: Key) -> Iterable[Key]:
         if key[0] == RUN:
             return [(ARTIFACT, use.version) for use in view.inputs(RunId(key[1]))]
@@ -55,12 +84,12 @@ def around(
             return [(ARTIFACT, version) for version in view.outputs(RunId(key[1]))]
         return [(RUN, run) for run in view.users(VersionId(key[1]))]
 
-    keys, edges = graph.walk(focus, above, below, up, down, most)
-    shown = set(keys)  # what stands in the picture is joined, also where the walk did not pass
-    joined = dict.fromkeys([*edges, *((made, key) for key in keys for made in above(key) if made in shown)])
-    edges = list(joined)
-    keys = graph.topological(keys, edges)
-    return Graph(focus, tuple(_node(workspace, view, key) for key in keys), tuple(edges))
+    return above, below
+
+
+def _beside(neighbours: list[Key], shown: set[Key], was_followed: bool) -> Beside:
+    hidden = len(set(neighbours) - shown)
+    return Beside(hidden, can_hide=was_followed and hidden < len(set(neighbours)))
 
 
 def _node(workspace: Workspace, view: View, key: Key) -> Node:
@@ -69,7 +98,7 @@ def _node(workspace: Workspace, view: View, key: Key) -> Node:
         if run is None:
             return Node(key, f"run @{short(key[1], 12)}", "run", ("deleted",), {"run_id": key[1].hex(), "state": "deleted"})
         state = () if run.state == events.FINISHED else (run.state,)
-        details = {"run_id": run.label, "name": run.name, "state": run.state, "created_ms": run.created_ms}
+        details = {"run_id": run.label, "project": run.project, "name": run.name, "state": run.state, "created_ms": run.created_ms}
         return Node(key, f"run {run.name or run.label}", run.job_type or "run", state, details)
     version = VersionId(key[1])
     source = view.source_collection(version) or ""
@@ -81,7 +110,8 @@ def _node(workspace: Workspace, view: View, key: Key) -> Node:
             aliases = [a for a in view.aliases_of(linked, version) if a != names.LATEST]
             marks.append(resolving.display(workspace, member) + (f" ({', '.join(aliases)})" if aliases else ""))
     label = resolving.display_version(workspace, view, version)
-    details = {"version_id": version.hex(), "collection": names.display_collection(source)}
+    said = view.publications(version)
+    details = {"version_id": version.hex(), "collection": names.display_collection(source), "created_ms": said[0].when_ms if said else None}
     return Node(key, label, collection.type if collection else "artifact", tuple(marks), details)
 
 
