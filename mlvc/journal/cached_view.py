@@ -43,6 +43,8 @@ _PAGE = 128
 _MOST_IN_BULK = 400_000
 """Keys of a view that are folded in memory before they are written: some 100 MiB."""
 _AFTER_PREFIX = b"\x04"
+_MOST_REMEMBERED = 20_000
+"""Values that one look at everything keeps: some 10 MB."""
 
 
 class Standing(Struct, frozen=True):
@@ -90,6 +92,25 @@ class _SqliteLook:
                 low = rows[-1][0] + b"\x00"
 
 
+class _Remembering:
+    """A `Look` that does not change meanwhile, and is asked the same again and again: which transaction a fact belongs to, above all."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._known: dict[bytes, Value | None] = {}
+
+    def get(self, at: bytes) -> Value | None:
+        if at in self._known:
+            return self._known[at]
+        found = self._look.get(at)
+        if len(self._known) < _MOST_REMEMBERED:
+            self._known[at] = found
+        return found
+
+    def scan(self, prefix: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, Value]]:
+        return self._look.scan(prefix, reverse=reverse)
+
+
 class CachedView:
     """The view of one store. Every method may be called from several processes at once; one writes at a time."""
 
@@ -127,7 +148,7 @@ class CachedView:
                 return
             connection.execute("BEGIN")
             try:
-                yield self.view()
+                yield View(_Remembering(self._look), self.standing().confirmed)
             finally:
                 connection.execute("COMMIT")
 

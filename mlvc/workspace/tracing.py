@@ -20,7 +20,6 @@ from mlvc.objects import source_file
 from mlvc.runs import events
 from mlvc.working_tree import placing
 from mlvc.workspace import contents, resolving, run_questions
-from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
 
 
@@ -94,7 +93,7 @@ def _beside(neighbours: list[Key], shown: set[Key], was_followed: bool) -> Besid
 
 def _node(workspace: Workspace, view: View, key: Key) -> Node:
     if key[0] == RUN:
-        run = _described(workspace, view, RunId(key[1]))
+        run = run_questions.find(workspace, view, RunId(key[1]))
         if run is None:
             return Node(key, f"run @{short(key[1], 12)}", "run", ("deleted",), {"run_id": key[1].hex(), "state": "deleted"})
         state = () if run.state == events.FINISHED else (run.state,)
@@ -113,14 +112,6 @@ def _node(workspace: Workspace, view: View, key: Key) -> Node:
     said = view.publications(version)
     details = {"version_id": version.hex(), "collection": names.display_collection(source), "created_ms": said[0].when_ms if said else None}
     return Node(key, label, collection.type if collection else "artifact", tuple(marks), details)
-
-
-def _described(workspace: Workspace, view: View, identifier: RunId) -> RecordedRun | None:
-    """Returns a run, or None when it was deleted: what it made names it still."""
-    try:
-        return run_questions.describe(workspace, view, identifier)
-    except NotFoundError:
-        return None
 
 
 class Origin(Struct, frozen=True):
@@ -169,7 +160,7 @@ def _origin(workspace: Workspace, view: View, member: Member, entry: str) -> Ori
     runs: list[RunId] = []
     inputs: dict[str, None] = {}
     for run in view.producers(member.version):
-        described = _described(workspace, view, run)
+        described = run_questions.find(workspace, view, run)  # deleted runs are still named by what they made
         if described is None:
             continue
         runs.append(run)

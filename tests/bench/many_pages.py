@@ -68,7 +68,11 @@ def time_in_browser(workspace: Workspace, chromium: str, pages: list[str]) -> No
         for address in pages:
             page.goto(f"http://127.0.0.1:{listening.getsockname()[1]}{address}")
             page.wait_for_load_state("load")
-            ready = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+            if address.startswith("/lineage"):
+                page.locator("#world .box.chosen").wait_for()  # the picture follows the page
+                ready = page.evaluate("performance.now()")
+            else:
+                ready = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
             print(f"{'in Chromium: ' + address[:40]:60} {ready:8.1f} ms until it can be used")
         box = page.locator("#graph").bounding_box()
         page.evaluate("window.frames_ = []; (function tick(last) { requestAnimationFrame((now) => { frames_.push(now - last); tick(now); }); })(performance.now())")
@@ -105,8 +109,8 @@ def main() -> None:
     pages = ["/", "/runs/many", "/runs/many?page=100", "/runs/many?sort=-summary.acc", "/runs/many?q=config.lr%3E0.9", "/artifacts", "/artifacts/many/data1", "/artifacts/many/data1/v3", "/artifacts/many/data1/v3/lineage", "/artifacts/many/data1/v3/history", "/registry", "/registry/model7", "/registry/model7/v3",
              f"/runs/many/{run.label}", f"/runs/many/{run.label}/overview", f"/runs/many/{run.label}/config", "/api/v1/runs/many?count=50", "/api/v1/status", "/api/v1/collections"]  # fmt: skip
     of = key_text((ARTIFACT, member.version))
-    opened = asker.ask(f"/lineage?of={of}").text.partition("&amp;open=")[2][:64]
-    pages += [f"/lineage?of={of}", f"/lineage?of={of}&open={opened}"]
+    opened = asker.ask(f"/lineage?of={of}&whole=1").text.partition("&amp;open=")[2][:64]
+    pages += [f"/lineage?of={of}", f"/lineage?of={of}&whole=1", f"/lineage?of={of}&open={opened}&whole=1"]
     for page in pages:
         times = []
         for _ in range(3):
