@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -13,16 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import mlvc
-from mlvc.errors import NotFoundError
-from mlvc.fold.questions import View
 from mlvc.format import names
 from mlvc.lineage import drawing
 from mlvc.lineage.graph import Extent
-from mlvc.web import artifacts, home, lineage_query, queries, rendering, runs, series
-from mlvc.web.series import Columns, ColumnsCache
-from mlvc.web.site import Site
+from mlvc.web import artifacts, home, lineage_query, queries, rendering, run_series, runs, series
 from mlvc.workspace import contents, costs, run_conditions, run_questions, run_search, shapes, tracing
-from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
 
 PREFIX = "/api/v1"
@@ -146,34 +140,15 @@ def _run(request: Request) -> Response:
     return _answer(data)
 
 
-_cache = ColumnsCache()
-_reading = threading.Lock()
-
-
-def columns_of(site: Site, view: View, run: RecordedRun, *, of_system: bool) -> Columns:
-    """Returns a run's numbers as columns; those of a run that ended are kept."""
-    rows = run_questions.each_row(site.workspace, view, run.id, of_system=of_system)
-    if run.is_live:
-        return Columns(rows)
-    return _cache.get((run.id, run_questions.heads(view, run.id), of_system), rows)
-
-
 def _series(request: Request) -> Response:
     site = rendering.site_of(request)
-    most = queries.whole(request, "points", 600, 4, series.MOST_POINTS)
-    axis = request.query_params.get("x", series.STEP)
-    wanted = request.query_params.getlist("key")
-    of_system = request.query_params.get("of") == "system"
+    most = queries.whole(request, "points", series.POINTS, 4, series.MOST_POINTS)
+    low, high = queries.number(request, "from", -series.INFINITE), queries.number(request, "to", series.INFINITE)
+    asked = request.query_params
     with site.reading() as view:
         run = runs.run_of(request, site.workspace, view)
-        with _reading:
-            found = columns_of(site, view, run, of_system=of_system)
-    if axis not in found.axes and axis not in found.keys:
-        raise NotFoundError(f"nothing was logged as '{axis}'", hint="x is _step, _runtime, _timestamp, or a key")
-    keys = [key for key in wanted if key in found.keys] if wanted else list(found.keys)
-    low, high = queries.number(request, "from", -math.inf), queries.number(request, "to", math.inf)
-    data = {key: dict(zip(("x", "y"), found.points(key, axis, most, low, high), strict=True)) for key in keys}
-    return _answer({"rows": found.rows, "state": run.state, "is_live": run.is_live, "keys": list(found.keys), "left_out": found.left_out, "series": data})
+        found = run_series.columns_of(site, view, run, of_system=asked.get("of") == "system")
+    return _answer(run_series.data(found, run, asked.getlist("key"), asked.get("x", series.STEP), most, low, high))
 
 
 def _console(request: Request) -> Response:
@@ -250,7 +225,7 @@ ENDPOINTS = (
             Parameter("x", "query", {"type": "string", "default": "_step"}, "`_step`, `_runtime`, `_timestamp`, or another metric."),
             Parameter("from", "query", {"type": "number"}, "Only points of this `x` or more, and the one before."),
             Parameter("to", "query", {"type": "number"}, "Only points of this `x` or less, and the one after."),
-            Parameter("points", "query", {"type": "integer", "minimum": 4, "maximum": series.MOST_POINTS, "default": 600}, "How many at most of each."),
+            Parameter("points", "query", {"type": "integer", "minimum": 4, "maximum": series.MOST_POINTS, "default": series.POINTS}, "How many at most of each."),
             Parameter("of", "query", {"type": "string", "enum": ["history", "system"]}, "What the program logged, or what the machine did."),
         ),
         {"type": "object", "properties": {"rows": {"type": "integer"}, "keys": {"type": "array", "items": _TEXT}, "left_out": {"type": "integer"}, "series": _OBJECT}, "required": ["rows", "keys", "series"]},

@@ -17,12 +17,25 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from mlvc.errors import ConflictError, Error, NotFoundError, ProtectedError, UsageError
-from mlvc.web import actions, api, artifacts, downloads, guards, home, lineage_details, lineage_view, rendering, runs
+from mlvc.web import (
+    actions,
+    api,
+    artifacts,
+    bundling,
+    downloads,
+    guards,
+    home,
+    lineage_details,
+    lineage_view,
+    rendering,
+    runs,
+)
 from mlvc.web.site import Site
 
 _LOOK_AGAIN_S = 1.0
 _LOOKS_FOR_THE_END = 5
 _MOST_FORM_BYTES = 1 << 20
+_SCRIPTS = ("charts", "lineage", "media")
 _COLLECTION = ("/artifacts/{project}/{name}", "/registry/{name}")
 
 
@@ -77,8 +90,17 @@ def _routes() -> list[Route | Mount]:
         Route("/act/{action}", _act, methods=["POST"]),
         Route("/events", _events),
         Route("/openapi.json", api.document),
+        Route("/static/{name}.bundle.js", _bundle),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
+
+
+def _bundle(request: Request) -> Response:
+    """A script for pages that are written as files."""
+    name = str(request.path_params["name"])
+    if name not in _SCRIPTS:
+        raise HTTPException(404)
+    return Response(bundling.bundle(name), media_type="text/javascript")
 
 
 class _Anything(Convertor[str]):

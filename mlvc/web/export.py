@@ -16,7 +16,6 @@ from mlvc.web.site import Site
 from mlvc.workspace.workspace import Workspace
 
 _ADDRESS = re.compile(r'(?P<before>\b(?:href|src)=")(?P<address>/[^"]*)"')
-_SOURCES = re.compile(r'(?P<before>data-sources=")(?P<addresses>[^"]*)"')
 _OPEN = re.compile(r'data-open="[^"]*"')
 _PAGES = 20_000
 _LARGE = 8 << 20
@@ -65,8 +64,6 @@ def file_of(address: str) -> str:
     path = "/".join(_safe(part) for part in unquote(plain).strip("/").split("/"))
     if is_page(plain):
         return f"{path}/index.html" if path else "index.html"
-    if path.startswith("api/"):
-        return f"{path}.json"
     return f"{path}.txt" if path.lower().endswith(_ACTIVE) and not path.startswith("static/") else path
 
 
@@ -82,10 +79,10 @@ def _safe(part: str) -> str:
 
 
 def is_page(path: str) -> bool:
-    """Tells whether a path of the site is a page, and not a file of somebody's, of the site's, or JSON."""
+    """Tells whether a path of the site is a page, and not a file of somebody's, or of the site's."""
     parts = path.strip("/").split("/")
     place = {"artifacts": (4, "raw"), "registry": (3, "raw"), "runs": (3, "files")}.get(parts[0])
-    return parts[0] not in ("static", "api") and not (place is not None and len(parts) > place[0] and parts[place[0]] == place[1])
+    return parts[0] != "static" and not (place is not None and len(parts) > place[0] and parts[place[0]] == place[1])
 
 
 def _relative(text: str, address: str, found: list[str]) -> str:
@@ -101,9 +98,4 @@ def _relative(text: str, address: str, found: list[str]) -> str:
         found.append(parts.path)
         return f'{match["before"]}{up}{file_of(parts.path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")}"'
 
-    def moved_sources(match: re.Match[str]) -> str:
-        sources = match["addresses"].split()
-        found.extend(sources)
-        return f'{match["before"]}{" ".join(up + file_of(one) for one in sources)}"'
-
-    return _OPEN.sub('data-open="#"', _SOURCES.sub(moved_sources, _ADDRESS.sub(moved, text)))
+    return _OPEN.sub('data-open="#"', _ADDRESS.sub(moved, text))

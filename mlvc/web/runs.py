@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,17 @@ from mlvc.format import names
 from mlvc.format.ids import RunId
 from mlvc.format.reference import RunReference
 from mlvc.lineage.graph import RUN
-from mlvc.web import addresses, browsing, collections, lineage_view, logged_media, queries, rendering
+from mlvc.web import (
+    addresses,
+    browsing,
+    collections,
+    lineage_view,
+    logged_media,
+    queries,
+    rendering,
+    run_series,
+    series,
+)
 from mlvc.workspace import resolving, run_cells, run_conditions, run_questions, run_search
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
@@ -124,6 +135,14 @@ def _nothing(*_: Any) -> dict[str, Any]:
     return {}
 
 
+def _charts(request: Request, _: Workspace, view: View, run: RecordedRun, *, of_system: bool = False) -> dict[str, Any]:
+    """Returns, for pages that are written as files, what others ask for when they are there."""
+    site = rendering.site_of(request)
+    if not site.is_export:
+        return {"inline": []}
+    return {"inline": [run_series.data(run_series.columns_of(site, view, run, of_system=of_system), run, [], series.STEP, series.POINTS)]}
+
+
 def _overview(request: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:
     facts = {name: value for name, value in run.facts.items() if name not in ("name", "state", "metrics", "plan", "git", "command")}
     return {"facts": facts, "git": run.facts.get("git") or {}, "command": " ".join(map(str, run.facts.get("command") or ())), **_data(request, workspace, view, run)}
@@ -181,7 +200,7 @@ def _data(_: Request, workspace: Workspace, view: View, run: RecordedRun) -> dic
     return {"inputs": inputs, "outputs": outputs, "lineage_address": addresses.lineage((RUN, run.id)), "kept": run_questions.kept_files(workspace, view, run.id)[:500]}
 
 
-_PARTS = {"charts": _nothing, "media": _media, "overview": _overview, "config": _nothing, "system": _nothing, "logs": _logs, "code": _code, "data": _data}
+_PARTS: dict[str, Callable[..., dict[str, Any]]] = {"charts": _charts, "media": _media, "overview": _overview, "config": _nothing, "system": partial(_charts, of_system=True), "logs": _logs, "code": _code, "data": _data}
 
 
 def run_lineage(request: Request) -> Response:
@@ -201,7 +220,7 @@ def compare_page(request: Request) -> Response:
         runs = [run_of(request, site.workspace, view, one) for one in asked[:MOST_COMPARED]]
     rows = _compared([run.config for run in runs])
     return rendering.page(
-        request, "compare_runs", title="Compare runs", runs=runs, asked=len(asked), most=MOST_COMPARED,
+        request, "compare_runs", title="Compare runs", inline=[], runs=runs, asked=len(asked), most=MOST_COMPARED,
         differing=[row for row in rows if row["differs"]], alike=[row for row in rows if not row["differs"]],
         totals=[{**row, "differs": False} for row in _compared([run.summary for run in runs]) if not row["key"].startswith("_")],
         sources=[f"/api/v1{addresses.run(run.project, run.label)}/series" for run in runs],

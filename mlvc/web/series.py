@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST_POINTS = 5_000
+POINTS = 600
+"""Of each key, where nobody says how many."""
+
+INFINITE = math.inf
 _MOST_KEYS = 500
 _KEPT_NUMBERS = 8_000_000
 """Numbers of columns that stay in memory, 16 bytes each."""
@@ -58,7 +62,7 @@ class Columns:
         """How many numbers it holds."""
         return 3 * self.rows + 2 * sum(len(values) for _, values in self.keys.values())
 
-    def points(self, key: str, axis: str, most: int, low: float = -math.inf, high: float = math.inf) -> tuple[list[float | None], list[float | None]]:
+    def points(self, key: str, axis: str, most: int, low: float = -INFINITE, high: float = INFINITE) -> tuple[list[float | None], list[float | None]]:
         """Returns a key's points, at most about `most`, in the order of an axis.
 
         Args:
@@ -78,8 +82,8 @@ class Columns:
             _, mine, theirs = np.intersect1d(rows, other_rows, assume_unique=True, return_indices=True)
             x, y = other[theirs], y[mine]
         order = np.argsort(x, kind="stable")  # NaN last
-        first = max(0, int(np.searchsorted(x, low, side="left", sorter=order)) - 1) if low > -math.inf else 0
-        last = int(np.searchsorted(x, high, side="right", sorter=order)) + 1 if high < math.inf else len(order)
+        first = max(0, int(np.searchsorted(x, low, side="left", sorter=order)) - 1) if low > -INFINITE else 0
+        last = int(np.searchsorted(x, high, side="right", sorter=order)) + 1 if high < INFINITE else len(order)
         order = order[first:last]
         x, y = x[order], y[order]
         chosen = thinned(y, most)

@@ -364,6 +364,17 @@ def test_an_exported_site_opens_from_disk(filled, open_page, tmp_path):
     page.goto((tmp_path / "site" / "index.html").as_uri())
     page.get_by_role("link", name=re.compile("best")).first.click()
     assert "registry/best" in page.inner_text("h1")
+    page.get_by_role("link", name="v0").first.click()
+    page.get_by_role("link", name="Lineage").click()
+    page.locator(".box", has_text="run brisk").click()
+    page.locator("#details").get_by_text("config lr").wait_for()
+    page.locator("#details").get_by_role("link", name="open").click()
+    page.locator(".chart canvas").first.wait_for()
+    assert page.locator("figcaption").all_inner_texts() == ["acc", "loss"]
+    page.fill("#which", "los")
+    page.locator(".chart").nth(1).wait_for(state="detached")
+    page.check("#log")
+    shot(page, "exported-run")
 
 
 def test_the_command_serves_until_it_is_interrupted(filled):

@@ -1,12 +1,13 @@
 // The charts of a page: which are drawn, how, and of which stretch; the address tells it all, so that it can be shared and loaded again.
 import { Chart } from "./chart.js";
-import { Source } from "./series.js";
+import { InlineSource, Source } from "./series.js";
 
 const place = document.getElementById("charts");
 const controls = Object.fromEntries(["axis", "smooth", "log", "which"].map((id) => [id, document.getElementById(id)]));
 const whole = document.getElementById("whole");
-const isStill = "still" in place.dataset;
-const sources = place.dataset.sources.split(" ").filter(Boolean).map((address) => new Source(address, { isStill, of: place.dataset.of }));
+const inline = [...document.querySelectorAll(".inline-series")].map((element) => new InlineSource(element));
+const isStill = inline.length > 0;
+const sources = isStill ? inline : place.dataset.sources.split(" ").filter(Boolean).map((address) => new Source(address, place.dataset.of));
 const names = JSON.parse(place.dataset.names);
 const charts = new Map();
 const seen = new IntersectionObserver((entries) => load(entries.filter((one) => one.isIntersecting).map((one) => one.target.dataset.key)), { rootMargin: "300px" });

@@ -1,30 +1,39 @@
-// What runs logged, as the server thins it out: asked for by key and stretch of the axis. A page that was written to a folder holds all of it in one file.
+// What a run logged, as the server thins it out: asked for by key and stretch of the axis.
 export class Source {
-  constructor(address, { isStill, of }) {
+  constructor(address, of) {
     this.address = address;
-    this.isStill = isStill;
     this.of = of;
-    this.whole = null;
   }
 
-  async ask(parameters) {
-    const asked = new URLSearchParams({ of: this.of, ...parameters.plain });
-    for (const key of parameters.keys ?? []) asked.append("key", key);
-    const answer = await fetch(this.isStill ? this.address : `${this.address}?${asked}`);
+  async ask(plain, keys) {
+    const asked = new URLSearchParams({ of: this.of, ...plain });
+    for (const key of keys) asked.append("key", key);
+    const answer = await fetch(`${this.address}?${asked}`);
     return answer.ok ? answer.json() : { keys: [], left_out: 0, is_live: false, series: {} };
   }
 
   // Which keys there are.
-  async keys() {
-    if (this.isStill) return (this.whole ??= await this.ask({ plain: {} }));
-    return this.ask({ plain: { points: 4 }, keys: [""] });
+  keys() {
+    return this.ask({ points: 4 }, [""]);
   }
 
   async series(keys, axis, range) {
-    if (this.isStill) return (await this.keys()).series;
-    const plain = { x: axis, points: 800 };
-    if (range) Object.assign(plain, { from: range.min, to: range.max });
-    return (await this.ask({ plain, keys })).series;
+    return (await this.ask({ x: axis, points: 800, ...(range && { from: range.min, to: range.max }) }, keys)).series;
+  }
+}
+
+// The same within a page that was written to a file: all that there is, by step.
+export class InlineSource {
+  constructor(element) {
+    this.whole = JSON.parse(element.textContent);
+  }
+
+  async keys() {
+    return this.whole;
+  }
+
+  async series() {
+    return this.whole.series;
   }
 }
 
