@@ -29,6 +29,7 @@ class Change:
         self.form = form
         self.collection = self.text("collection")
         said = self.text("version")
+        self.is_about_collection = not said
         self.member: Member | None = None
         if said:
             try:
@@ -116,31 +117,34 @@ def _say(change: Change, what: str, build: Callable[[View], list[Any]]) -> None:
         commit.say_with(build)
 
 
-def _tags(change: Change, tags: list[str], what: str) -> None:
-    registry.edit_version(change.workspace, change.require_member().version, f"mlvc ui: {what}", tags=tags)
+def _tags(change: Change, build: Callable[[list[str]], list[str]], what: str) -> None:
+    """Makes the tags of a version, or of a collection where the form names no version, be what `build` makes of them."""
+    with change.workspace.repository.reading() as view:
+        have = list(view.collection_details(change.collection)[1] if change.is_about_collection else view.tags(change.require_member().version))
+    if change.is_about_collection:
+        registry.edit_collection(change.workspace, change.collection, f"mlvc ui: {what}", tags=build(have))
+    else:
+        registry.edit_version(change.workspace, change.require_member().version, f"mlvc ui: {what}", tags=build(have))
 
 
 def _add_tag(change: Change) -> str | None:
     tag = names.check_tag(change.text("tag"))
-    with change.workspace.repository.reading() as view:
-        have = list(view.tags(change.require_member().version))
-    _tags(change, [*have, tag], f"tag {tag}")
+    _tags(change, lambda have: [*have, tag], f"tag {tag}")
     return None
 
 
 def _remove_tag(change: Change) -> str | None:
-    with change.workspace.repository.reading() as view:
-        have = view.tags(change.require_member().version)
-    _tags(change, [tag for tag in have if tag != change.text("tag")], f"remove tag {change.text('tag')}")
+    gone = change.text("tag")
+    _tags(change, lambda have: [tag for tag in have if tag != gone], f"remove tag {gone}")
     return None
 
 
 def _describe(change: Change) -> str | None:
     description = change.text("description").replace("\r\n", "\n")
-    if change.member is not None:
-        registry.edit_version(change.workspace, change.member.version, "mlvc ui: describe", description=description)
-    else:
+    if change.is_about_collection:
         registry.edit_collection(change.workspace, change.collection, "mlvc ui: describe", description=description)
+    else:
+        registry.edit_version(change.workspace, change.require_member().version, "mlvc ui: describe", description=description)
     return None
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from mlvc.fold.questions import Member, View
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
+from mlvc.web import markdown
 from mlvc.workspace import contents
 from mlvc.workspace.contents import Contents
 from mlvc.workspace.workspace import Workspace
@@ -24,6 +25,7 @@ IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gi
 SOUNDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
 FILMS = {".mp4": "video/mp4", ".webm": "video/webm"}
 PAGES = {".html": "text/html", ".htm": "text/html"}
+MARKDOWN = (".md", ".markdown")
 TENSORS = (".safetensors", ".npy", ".npz", ".pt", ".pth", ".bin", ".gguf", ".h5", ".hdf5", ".keras")
 
 PER_FOLDER = 500
@@ -106,7 +108,7 @@ class Preview(Struct, frozen=True):
     """A look into a file.
 
     Attributes:
-        kind: image, sound, film, page, table, json, text, bytes, reference or missing.
+        kind: image, sound, film, page, table, json, markdown, text, bytes, reference or missing.
         text: of a text, or what is to be said.
         columns, rows: of a table, the first `MOST_COLUMNS`; how many `more_columns` there are; `statistics` is one dictionary a column, or empty.
         page, has_more, count: of a table's rows.
@@ -149,6 +151,8 @@ def preview(workspace: Workspace, held: Contents, path: str, page: int) -> Previ
     text = as_text(head, is_whole=entry.size == len(head))
     if text is None:
         return Preview("bytes", hex_dump(head[:512]), is_cut=entry.size > 512)
+    if suffix in MARKDOWN and entry.size == len(head) and len(text) <= markdown.MOST:
+        return Preview("markdown", text)
     return Preview("text", cut_lines(text), is_cut=entry.size > len(head))
 
 

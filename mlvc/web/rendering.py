@@ -18,7 +18,7 @@ from mlvc import wording
 from mlvc.fold.questions import TransactionView
 from mlvc.format import names
 from mlvc.format.ids import TransactionId
-from mlvc.web import addresses, browsing, guards
+from mlvc.web import addresses, browsing, guards, markdown
 from mlvc.web.site import Site
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_FOLDER / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     made.globals.update(address=addresses, version_of_files=_version_of_files(), export_policy=guards.EXPORT_POLICY)
-    made.filters.update(size=wording.size, number=_number, duration=wording.duration, ago=_ago, value=_value, shown=names.display_collection, pretty=_pretty, urlencode=_url_encoded)
+    made.filters.update(size=wording.size, number=_number, duration=wording.duration, ago=_ago, value=_value, shown=names.display_collection, pretty=_pretty, markdown=markdown.rendered, urlencode=_url_encoded)
     return made
 
 

@@ -14,10 +14,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from asked_pages import publish, record
+from asked_pages import ENVIRONMENT, publish, record
 
 from mlvc.web.server import PageServer
 from mlvc.web.site import Site
+from mlvc.workspace import registry
+from mlvc.workspace.workspace import Workspace
 
 playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -67,11 +69,12 @@ def open_page(chromium):
     """Opens pages whose console must stay silent."""
     contexts, said = [], []
 
-    def opened(**options):
-        context = chromium.new_context(viewport={"width": 1300, "height": 850}, **options)
+    def opened(*, expected=(), beside=None, **options):
+        context = beside.context if beside else chromium.new_context(viewport={"width": 1300, "height": 850}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: said.append(f"{page.url}: {message.text}") if message.type in ("error", "warning") and not any(one in message.text for one in _EXPECTED) else None)
+        silent = (*_EXPECTED, *expected)
+        page.on("console", lambda message: said.append(f"{page.url}: {message.text}") if message.type in ("error", "warning") and not any(one in message.text for one in silent) else None)
         page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
         return page
 
@@ -148,8 +151,9 @@ def test_lineage_is_opened_and_closed_node_by_node_in_place(workspace, open_page
         assert before is not None
         page.go_back()
         page.locator(".box", has_text="made0").wait_for()
+        page.locator(".box.chosen").wait_for()
         page.fill("#find", "nowhere")
-        assert page.inner_text("#hits") == "none drawn here"
+        page.locator("#hits", has_text="none drawn here").wait_for()
 
 
 def test_a_large_lineage_follows_its_page(workspace, open_page):
@@ -284,6 +288,68 @@ def test_an_alias_is_added_and_undone_with_the_keyboard_alone(filled, open_page)
         page.keyboard.press("Enter")
         page.wait_for_url("**done=**")
         page.locator("[data-live=names]", has_text="staging").wait_for(state="detached")
+
+
+def test_what_is_refused_is_told_beside_its_form_and_what_was_typed_stays(filled, open_page):
+    with served(filled) as address:
+        page = open_page(expected=("the server responded with a status of 400",))
+        page.goto(f"{address}/registry/best/v0")
+        page.get_by_label("Alias", exact=True).fill("no/good name")
+        page.get_by_role("button", name="Add").first.click()
+        page.get_by_role("alert").wait_for()
+        assert "must not contain" in page.inner_text("[role=alert]")
+        assert page.get_by_label("Alias", exact=True).input_value() == "no/good name"
+        page.get_by_label("Alias", exact=True).fill("good")
+        page.keyboard.press("Enter")
+        page.locator("[data-live=names]", has_text="good").wait_for()
+
+
+def test_forms_follow_the_repository_but_nothing_typed_is_taken_away(filled, open_page):
+    with served(filled) as address:
+        page = open_page()
+        page.goto(f"{address}/registry/best/v0")
+        page.get_by_label("Tag").fill("half a wo")
+        other = Workspace.find(filled.root, ENVIRONMENT)
+        registry.set_aliases(other, "registry/best:v0", ["fresh"], "alias")
+        page.locator("[data-live=names]", has_text="fresh").wait_for()
+        assert page.get_by_label("Tag").input_value() == "half a wo"
+        assert page.get_by_role("button", name="Remove the alias fresh").count() == 0
+        page.get_by_label("Tag").fill("")
+        page.get_by_role("heading").first.click()
+        page.get_by_role("button", name="Remove the alias fresh").wait_for()
+        other.close()
+
+
+def test_many_tabs_are_answered_and_follow(filled, open_page):
+    with served(filled) as address:
+        first = open_page()
+        pages = [first, *(open_page(beside=first) for _ in range(8))]
+        for page in pages:
+            page.goto(f"{address}/registry")
+        other = Workspace.find(filled.root, ENVIRONMENT)
+        registry.set_aliases(other, "registry/best:v0", ["fresh"], "alias")
+        for page in pages:
+            page.locator("[data-live=list]", has_text="fresh").wait_for()
+        first.close()  # the one that listened for all
+        registry.set_aliases(other, "registry/best:v0", ["fresher"], "alias")
+        for page in pages[1:]:
+            page.locator("[data-live=list]", has_text="fresher").wait_for()
+        other.close()
+
+
+def test_a_collection_is_described_in_markdown_and_tagged(filled, open_page):
+    with served(filled) as address:
+        page = open_page()
+        page.goto(f"{address}/registry/best")
+        page.get_by_label("Tag").fill("stable")
+        page.get_by_label("Tag").press("Enter")
+        page.locator("[data-live=about] .tag", has_text="stable").wait_for()
+        page.get_by_text("Edit the description").click()
+        page.get_by_label("Description").fill("Use **this** one\n\n<script>alert(1)</script> [x](javascript:alert(1))")
+        page.get_by_role("button", name="Save").click()
+        page.locator("strong", has_text="this").wait_for()
+        assert "<script>alert(1)</script>" in page.inner_text(".markdown")
+        assert page.locator(".markdown a").count() == 0
 
 
 def test_a_deletion_asks_and_is_undone(filled, open_page):
