@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from asked_pages import ENVIRONMENT, HOSTILE, Browser, publish
+from in_browser import CHROMIUM, EXPECTED
 
 from mlvc.workspace import registry, run_recording
 from mlvc.workspace.workspace import Workspace
@@ -43,3 +44,32 @@ def empty(workspace):
     made = Browser(workspace)
     yield made
     made.asker.close()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """Opens pages whose console must stay silent."""
+    contexts, said = [], []
+
+    def opened(*, expected=(), beside=None, **options):
+        context = beside.context if beside else chromium.new_context(viewport={"width": 1300, "height": 850}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        silent = (*EXPECTED, *expected)
+        page.on("console", lambda message: said.append(f"{page.url}: {message.text}") if message.type in ("error", "warning") and not any(one in message.text for one in silent) else None)
+        page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert said == []
