@@ -15,43 +15,14 @@ import threading
 import time
 from pathlib import Path
 
-from many_runs import AT_ONCE, build
+from generated_repository import add_versions, build
 
-from mlvc.format.ids import RunId
-from mlvc.format.operations import Collection, Edge, Link, Operation, Publish
 from mlvc.lineage.graph import ARTIFACT, key_text
 from mlvc.web.application import application
 from mlvc.web.asking import Asker
 from mlvc.web.server import PageServer
 from mlvc.web.site import Site
-from mlvc.workspace import publishing
-from mlvc.workspace.draft import Draft
 from mlvc.workspace.workspace import Workspace
-
-COLLECTIONS, USERS, MODELS = 50, 2_000, 200
-
-
-def add_versions(folder: Path, count: int) -> None:
-    """Adds versions: as many contents as one collection has, published in each; runs that made them and used the first; registered models."""
-    workspace = Workspace.find(folder)
-    said = []
-    for number in range(count // COLLECTIONS):
-        made = publishing.publish(workspace, Draft("many/data0", "dataset", {"n.txt": str(number).encode()}), "bench").member
-        said.append(workspace.repository.view().publications(made.version)[0])
-    runs = list(workspace.repository.view().run_ids("many"))
-    operations: list[Operation] = [Collection(f"many/data{place}", "dataset") for place in range(1, COLLECTIONS)]
-    for place in range(1, COLLECTIONS):
-        operations += [
-            Publish(f"many/data{place}", one.manifest, one.recipes, RunId(runs[(place * 997 + number) % len(runs)])) for number, one in enumerate(said)
-        ]
-    operations += [Edge(RunId(run), said[0].version, "data0") for run in runs[:USERS]]
-    for place in range(MODELS):
-        operations.append(Collection(f"registry:model/model{place}", "dataset"))
-        operations += [Link(f"registry:model/model{place}", one.version) for one in said[place : place + 10]]
-    for start in range(0, len(operations), AT_ONCE):
-        with workspace.committing("bench") as commit:
-            commit.say(*operations[start : start + AT_ONCE])
-    workspace.close()
 
 
 def time_in_browser(workspace: Workspace, chromium: str, pages: list[str]) -> None:

@@ -6,37 +6,13 @@ Makes a repository with that many runs (kept in FOLDER for the next time), and t
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import random
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mlvc.format.ids import RunId
-from mlvc.format.operations import RunHead
-from mlvc.workspace.workspace import Workspace
-
-AT_ONCE = 100
-
-
-def build(folder: Path, count: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    workspace, _ = Workspace.create(folder, project="many")
-    chance = random.Random(0)
-    heads = []
-    for number in range(count):
-        config = {"lr": chance.random(), "layers": number % 12, "model": {"name": f"net{number % 7}"}, "seed": number}
-        facts = {"name": f"run-{number}", "state": "finished", "created_ms": 1_700_000_000_000 + number * 1000, "job_type": "train"}
-        summary = {"acc": chance.random(), "loss": chance.random(), "_step": 99, "_runtime": 12.5}
-        said = [{k: json.dumps(v, separators=(",", ":")) for k, v in one.items()} for one in (facts, config, summary)]
-        heads.append(RunHead(RunId(os.urandom(16)), "many", f"r{number:06d}", (), *said, (), (f"t{number % 5}",)))
-        if len(heads) == AT_ONCE or number + 1 == count:
-            with workspace.committing("bench") as commit:
-                commit.say(*heads)
-            heads = []
-    workspace.close()
+from generated_repository import build
 
 
 def timed(what: str, work: Callable[[], object]) -> None:
