@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mlvc.web import browsing
+from mlvc.web import file_kinds
 
 MOST = 300
 """Items that a page shows: the last ones."""
@@ -53,5 +53,5 @@ def _of_value(key: str, step: int, value: Mapping[str, Any]) -> Iterator[Item]:
 def kind_of(path: str) -> str:
     """Returns how a browser shows a file, by its name."""
     suffix = PurePosixPath(path).suffix.lower()
-    kinds = ((IMAGE, browsing.IMAGES), (SOUND, browsing.SOUNDS), (FILM, browsing.FILMS), (PAGE, browsing.PAGES))
+    kinds = ((IMAGE, file_kinds.IMAGES), (SOUND, file_kinds.SOUNDS), (FILM, file_kinds.FILMS), (PAGE, file_kinds.PAGES))
     return next((kind for kind, known in kinds if suffix in known), FILE)

@@ -18,7 +18,7 @@ from mlvc import wording
 from mlvc.fold.questions import TransactionView
 from mlvc.format import names
 from mlvc.format.ids import TransactionId
-from mlvc.web import addresses, browsing, guards, markdown
+from mlvc.web import addresses, guards, markdown, texts
 from mlvc.web.site import Site
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _value(value: Any) -> str:
 
 
 def _pretty(value: Any) -> str:
-    text, is_cut = browsing.pretty(value)
+    text, is_cut = texts.pretty(value)
     return f"{text}\n…" if is_cut else text
 
 

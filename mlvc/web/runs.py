@@ -19,7 +19,6 @@ from mlvc.format.reference import RunReference
 from mlvc.lineage.graph import RUN
 from mlvc.web import (
     addresses,
-    browsing,
     collections,
     lineage_view,
     logged_media,
@@ -27,6 +26,7 @@ from mlvc.web import (
     rendering,
     run_series,
     series,
+    texts,
 )
 from mlvc.workspace import resolving, run_cells, run_conditions, run_questions, run_search
 from mlvc.workspace.run_questions import RecordedRun
@@ -154,7 +154,7 @@ def _logs(request: Request, workspace: Workspace, view: View, run: RecordedRun) 
     page = min(queries.page(request), pages - 1)
     end = len(console) - page * _LOG_BYTES  # the last bytes are what people come for
     text = console[max(0, end - _LOG_BYTES) : end].decode("utf-8", "replace")
-    return {"text": browsing.cut_lines(plain(text)), "page": page, "pages": pages, "size": len(console)}
+    return {"text": texts.cut_lines(plain(text)), "page": page, "pages": pages, "size": len(console)}
 
 
 def plain(text: str) -> str:
@@ -178,7 +178,7 @@ def _code(_: Request, workspace: Workspace, view: View, run: RecordedRun) -> dic
     patch = run_questions.patch(workspace, view, run.id)
     return {
         "git": run.facts.get("git") or {},
-        "patch": rendering.highlighted_patch(browsing.cut_lines(patch[:_PATCH_BYTES].decode("utf-8", "replace"))) if patch else "",
+        "patch": rendering.highlighted_patch(texts.cut_lines(patch[:_PATCH_BYTES].decode("utf-8", "replace"))) if patch else "",
         "patch_size": len(patch),
         "packages": run_questions.packages(workspace, view, run.id),
         "command": " ".join(map(str, run.facts.get("command") or ())),

@@ -77,6 +77,7 @@ class PageServer(uvicorn.Server):
         """See uvicorn; pages that listen for changes are let go first."""
         self._site.is_ending = True
         await super().shutdown(sockets)
+        self._site.close()
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

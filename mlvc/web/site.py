@@ -61,6 +61,18 @@ class Site:
 
         threading.Thread(target=make, name="run columns", daemon=True).start()
 
+    def close(self) -> None:
+        """Closes what `run_columns` opened, unless it is just being made: then the process' end does."""
+        if not self._columns_lock.acquire(blocking=False):
+            return
+        try:
+            if self._columns is not None:
+                self._columns.close()
+                self._columns.workspace.close()
+                self._columns = None
+        finally:
+            self._columns_lock.release()
+
     @contextmanager
     def alone(self) -> Iterator[Workspace]:
         """The workspace, for a change: no other request reads or writes meanwhile."""

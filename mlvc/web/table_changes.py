@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 
 from mlvc.fold.questions import Member, View
-from mlvc.web import browsing
+from mlvc.web import tables
 from mlvc.workspace import contents
 from mlvc.workspace.comparing import MODIFIED, EntryChange
 from mlvc.workspace.contents import Contents
@@ -44,7 +44,7 @@ def between(workspace: Workspace, view: View, before: Member, after: Member, fil
 
 
 def _between(workspace: Workspace, path: str, old: Contents, new: Contents) -> TableChange | None:
-    was, now = browsing.rows(workspace, old, path, MOST_ROWS), browsing.rows(workspace, new, path, MOST_ROWS)
+    was, now = tables.rows(workspace, old, path, MOST_ROWS), tables.rows(workspace, new, path, MOST_ROWS)
     if was is None or now is None:
         return None
     gone, come = Counter(was[1]), Counter(now[1])

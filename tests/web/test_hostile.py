@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from asked_pages import Browser, publish, record
 
-from mlvc.web import browsing, export
+from mlvc.web import export, tables
 from mlvc.workspace import registry
 
 LARGE_PAGE = 2 << 20
@@ -30,7 +30,7 @@ def test_deep_json_is_cut_where_indentation_would_make_it_gigabytes(workspace):
 def test_wide_tables_show_their_first_columns(workspace):
     text = file_page(workspace, "c.csv", (b",".join([b"1"] * 5_000) + b"\n") * 120)
     assert "4,800 more columns are not shown" in text
-    assert text.count("<th>") == browsing.MOST_COLUMNS
+    assert text.count("<th>") == tables.MOST_COLUMNS
     publish(workspace, "long", {"l.csv": b"x" * 3_000_000})
     assert "more than a million characters" in Browser(workspace).page("/artifacts/p/long/v0/files/l.csv")
 
