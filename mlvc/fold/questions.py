@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from typing import Any
 
@@ -338,16 +339,18 @@ class View(Struct, frozen=True):
         return run_records.run(self.look, identifier)
 
     def runs(self, project: str | None = None, *, newest_first: bool = True) -> Iterator[RunView]:
-        """Yields the runs of a project by when they were first known; of all projects, project by project."""
+        """Yields the runs of a project, or of all, by when they were first known."""
         for identifier in self.run_ids(project, newest_first=newest_first):
             found = self.run(identifier)
             if found is not None:
                 yield found
 
     def run_ids(self, project: str | None = None, *, newest_first: bool = True) -> Iterator[RunId]:
-        """Yields the ids of the runs of a project, or of all; also of those that were deleted."""
-        prefix = key("runs") if project is None else key("runs", project)
-        return (RunId(identifier) for _, identifier in self.look.scan(prefix, reverse=newest_first))
+        """Yields the ids of the runs of a project, or of all, by when they were first known; also of those that were deleted."""
+        projects = sorted(self.projects_of_runs()) if project is None else [project]
+        each = (self.look.scan(key("runs", one), reverse=newest_first) for one in projects)
+        for _, identifier in heapq.merge(*each, key=lambda pair: parts(pair[0])[2], reverse=newest_first):
+            yield RunId(identifier)
 
     def count_runs(self, project: str) -> int:
         """Returns how many runs of a project were ever known, deleted ones included."""

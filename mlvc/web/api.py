@@ -123,10 +123,7 @@ def _runs(request: Request) -> Response:
             chosen = run_search.search(columns, asked, project=project, order=order, start=start, count=count)
     with site.reading() as view:
         total = run_questions.count_runs(site.workspace, view, project)
-        if chosen is None:
-            found = run_questions.some_runs(site.workspace, view, project, start, count)
-        else:
-            found = [run for one in chosen.runs if (run := run_questions.find(site.workspace, view, one)) is not None]
+        found = run_questions.some_runs(site.workspace, view, project, start, count) if chosen is None else list(chosen.described(site.workspace, view))
     return _answer({"runs": [shapes.run(run) for run in found], "fitting": total if chosen is None else chosen.count, "total": total})
 
 

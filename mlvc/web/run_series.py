@@ -23,7 +23,7 @@ def columns_of(site: Site, view: View, run: RecordedRun, *, of_system: bool) -> 
         rows = run_questions.each_row(site.workspace, view, run.id, of_system=of_system)
         if run.is_live:
             return Columns(rows)
-        return _cache.get((run.id, run_questions.heads(view, run.id), of_system), rows)
+        return _cache.get((of_system, run_questions.history_id(view, run.id, of_system=of_system)), rows)
 
 
 def data(found: Columns, run: RecordedRun, keys: list[str], axis: str, most: int, low: float = -series.INFINITE, high: float = series.INFINITE) -> dict[str, Any]:

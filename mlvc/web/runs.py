@@ -29,6 +29,7 @@ from mlvc.web import (
     texts,
 )
 from mlvc.workspace import resolving, run_cells, run_conditions, run_questions, run_search
+from mlvc.workspace.run_cells import Cell
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
 
@@ -69,7 +70,7 @@ def runs_page(request: Request) -> Response:
         total = run_questions.count_runs(site.workspace, view, project)
         typical = run_questions.some_runs(site.workspace, view, project, 0, PER_PAGE)
         if found is not None:
-            some = [run for one in found.runs if (run := run_questions.find(site.workspace, view, one)) is not None]
+            some = list(found.described(site.workspace, view))
         else:
             start = min(start, _last_page(total))
             some = run_questions.some_runs(site.workspace, view, project, start * PER_PAGE, PER_PAGE) if start else typical
@@ -102,9 +103,10 @@ def _row(run: RecordedRun, columns: list[str]) -> list[Any]:
     return [cells.get(column, "") for column in columns]
 
 
-def _condition(by: str, value: Any) -> str:
-    """Returns what a person would type to see only the runs of a group."""
-    return shlex.quote(f"{by}={'' if value is None else value[0] if isinstance(value, list) else value}")
+def _condition(by: str, value: Cell | None) -> str:
+    """Returns what a person would type to see only the runs of a group; of a list, the runs that have all of it."""
+    values = value if isinstance(value, list) else [value]
+    return " ".join(shlex.quote(f"{by}={'' if one is None else run_cells.shown(one)}") for one in dict.fromkeys(values))
 
 
 def run_of(request: Request, workspace: Workspace, view: View, text: str | None = None) -> RecordedRun:

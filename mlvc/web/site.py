@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from mlvc.errors import Error
 from mlvc.fold.questions import View
 from mlvc.format.ids import digest
-from mlvc.workspace.run_columns import RunColumns
+from mlvc.workspace.run_columns import Columns, RunColumns
 from mlvc.workspace.workspace import Workspace
 
 
@@ -43,14 +43,13 @@ class Site:
             yield view
 
     @contextmanager
-    def run_columns(self) -> Iterator[RunColumns]:
+    def run_columns(self) -> Iterator[Columns]:
         """The columns of all runs, caught up. The first time of a large repository takes seconds, in which other pages are answered."""
         with self._columns_lock:
             if self._columns is None:
                 self._columns = RunColumns(Workspace.find(self.workspace.root, self.workspace.environment))
-            with self._columns.workspace.repository.reading() as view:
-                self._columns.catch_up(view)
-            yield self._columns
+            with self._columns.workspace.repository.reading() as view, self._columns.caught_up(view) as columns:
+                yield columns
 
     def prepare(self) -> None:
         """Makes what later requests would wait for, in a thread of its own."""

@@ -5,21 +5,28 @@ Names are `state`, `job_type`, `tags` and the like, `config.lr`, `config.optimiz
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlvc.workspace.run_questions import RecordedRun
+if TYPE_CHECKING:
+    from mlvc.workspace.run_questions import RecordedRun
 
 Cell = str | int | float | bool | list[Any]
+"""A value that compares with others of its kind, in characters and numbers that any file can hold; of a list, each."""
 
 _OWN = ("label", "name", "project", "state", "job_type", "group", "notes", "entity", "created_ms", "runtime_s")
 _NO_CELLS = (*_OWN, "metrics", "plan")
 """Facts that have a name of their own already, or are instructions to mlvc itself."""
 
 _SCALARS = (str, int, float, bool)
-
 _MOST_ITEMS = 100
 _DEEPEST = 16
+_INFINITE = {"Infinity": math.inf, "-Infinity": -math.inf}
+"""As records spell numbers that JSON has no word for."""
+
+_LEAST_INT, _GREATEST_INT = -(1 << 63), (1 << 64) - 1
+"""That MessagePack holds."""
 
 
 def of(run: RecordedRun) -> dict[str, Cell]:
@@ -28,7 +35,7 @@ def of(run: RecordedRun) -> dict[str, Cell]:
     for name in _OWN:
         value = getattr(run, name)
         if value not in (None, ""):
-            found[name] = value
+            found[name] = _storable(value)
     if run.tags:
         found["tags"] = list(run.tags)
     _flatten(found, "config", run.config, 0)
@@ -41,9 +48,38 @@ def _flatten(found: dict[str, Cell], name: str, held: Mapping[str, Any], depth: 
     for key, value in held.items():
         kind = value.__class__
         if kind in _SCALARS:
-            found[f"{name}.{key}"] = value
+            if value != "":
+                found[_storable(f"{name}.{key}")] = _storable(value)
         elif kind is list:
             if value and len(value) <= _MOST_ITEMS and all(one.__class__ in _SCALARS for one in value):
-                found[f"{name}.{key}"] = value
+                found[_storable(f"{name}.{key}")] = [_storable(one) for one in value]
         elif kind is dict and "_type" not in value and depth < _DEEPEST:  # a picture or table has no place in a cell
             _flatten(found, f"{name}.{key}", value, depth + 1)
+
+
+def _storable(value: Any) -> Any:
+    if value.__class__ is str:
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
+    if value.__class__ is int and not _LEAST_INT <= value <= _GREATEST_INT:
+        return str(value)
+    return value
+
+
+def number_of(cell: Any) -> float | int | None:
+    """Returns the number that a cell holds, None when it holds none: a truth value is none, and NaN neither."""
+    kind = cell.__class__
+    if kind is float:
+        return cell if cell == cell else None  # NaN is not itself
+    if kind is int:
+        return int(cell)
+    return _INFINITE.get(cell) if kind is str else None
+
+
+def is_nothing(cell: Any) -> bool:
+    """Tells whether a cell says nothing: it is not there, or NaN."""
+    return cell is None or cell == "NaN" or cell != cell
+
+
+def shown(cell: Cell) -> str:
+    """Returns a cell as a person would type it in a condition."""
+    return str(cell).lower() if isinstance(cell, bool) else str(cell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,42 +12,43 @@ from typing import Any
 from msgspec import Struct
 
 from mlvc.errors import UsageError
+from mlvc.workspace import run_cells
 from mlvc.workspace.run_cells import Cell
 
-_SAME = ("!=", "=")
 _COMPARES: dict[str, Callable[[Any, Any], bool]] = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-_OPERATORS = ("!=", ">=", "<=", "=", ">", "<")
-"""In the order they are looked for: `>` is within `>=`."""
-
+_CONDITION = re.compile(r"(?P<name>.*?)(?P<operator>!=|>=|<=|=|>|<)(?P<wanted>.*)", re.DOTALL)
 WORDS_OF = ("name", "label", "job_type", "group", "tags")
 """Where words are looked for."""
 
 
 class Condition(Struct, frozen=True):
-    """The name of a cell, an operator, and what to compare with."""
+    """The name of a cell, an operator, and what to compare with: as it was typed, and as JSON where it is some."""
 
     name: str
     operator: str
+    text: str
     wanted: Any
 
     def test(self) -> Callable[[Cell | None], bool]:
         """Returns what tells whether a cell fits; of a list, whether the value is in it."""
-        wanted = self.wanted
-        if self.operator in _SAME:
+        if self.operator in ("=", "!="):
             is_wanted = self.operator == "="
-            return lambda found: _is_same(found, wanted) == is_wanted
-        if not isinstance(wanted, (int, float)):
+            return lambda found: self._is(found) == is_wanted
+        compare, wanted = _COMPARES[self.operator], run_cells.number_of(self.wanted)
+        if wanted is None:
             return lambda _: False
-        compare = _COMPARES[self.operator]
-        return lambda found: isinstance(found, (int, float)) and compare(found, wanted)
+        return lambda found: (number := run_cells.number_of(found)) is not None and compare(number, wanted)
 
-
-def _is_same(found: Cell | None, wanted: Any) -> bool:
-    if isinstance(found, list):
-        return any(_is_same(one, wanted) for one in found)
-    if found is None:
-        return wanted in (None, "")
-    return bool(found == wanted) or str(found) == str(wanted)
+    def _is(self, found: Cell | None) -> bool:
+        """Tells whether a cell is what is wanted; nothing is what is wanted where nothing was typed."""
+        if isinstance(found, list):
+            return any(self._is(one) for one in found)
+        if found is None:
+            return not self.text
+        if run_cells.shown(found) == self.text or (isinstance(found, bool) and str(found) == self.text):
+            return True
+        number = run_cells.number_of(found)
+        return (number is not None and number == run_cells.number_of(self.wanted)) or (isinstance(found, str) and found == self.wanted)
 
 
 class Question(Struct, frozen=True):
@@ -57,17 +59,15 @@ class Question(Struct, frozen=True):
 
 
 def parse(text: str) -> Condition:
-    """Returns the condition in a text; UsageError when it is none."""
-    for sign in _OPERATORS:
-        name, found, wanted = text.partition(sign)
-        if found and name.strip():
-            if not wanted.strip() and sign not in _SAME:
-                break
-            try:
-                return Condition(name.strip(), sign, json.loads(wanted))
-            except ValueError:
-                return Condition(name.strip(), sign, wanted.strip())
-    raise UsageError(f"'{text}' is no filter", hint="expected KEY=VALUE, or one of != > < >= <=")
+    """Returns the condition in a text, split at its first operator; UsageError when it is none."""
+    found = _CONDITION.fullmatch(text)
+    if found is None or not found["name"].strip() or (found["operator"] in _COMPARES and not found["wanted"].strip()):
+        raise UsageError(f"'{text}' is no filter", hint="expected KEY=VALUE, or one of != > < >= <=")
+    wanted = found["wanted"].strip()
+    try:
+        return Condition(found["name"].strip(), found["operator"], wanted, json.loads(wanted))
+    except (ValueError, RecursionError):
+        return Condition(found["name"].strip(), found["operator"], wanted, wanted)
 
 
 def all_of(texts: Iterable[str]) -> Question:

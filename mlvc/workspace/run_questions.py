@@ -22,6 +22,9 @@ from mlvc.workspace import contents
 from mlvc.workspace.contents import Contents
 from mlvc.workspace.workspace import Workspace
 
+_FAR = 1 << 53
+"""Milliseconds, or seconds, beyond which there is no date: some 285,000 years."""
+
 HISTORY, CONSOLE, PATCH, PACKAGES, SYSTEM, FILES = "history", "console", "patch", "packages", "system", "files"
 
 
@@ -36,6 +39,7 @@ class RecordedRun(Struct, frozen=True):
         runtime_s: seconds, or None when nobody knows.
         is_live: whether it is not sealed yet.
         heads: more than one when it was resumed on two clones.
+        order: where it stands among all runs: the greater the newer. 0 for one that was never sealed.
     """
 
     id: RunId
@@ -55,6 +59,7 @@ class RecordedRun(Struct, frozen=True):
     runtime_s: float | None
     is_live: bool
     heads: int
+    order: int = 0
 
 
 def describe(workspace: Workspace, view: View, identifier: RunId) -> RecordedRun:
@@ -110,11 +115,17 @@ def _describe(
         config=config,
         summary=summary,
         facts=facts,
-        created_ms=int(facts.get("created_ms") or 0),
-        runtime_s=facts.get("runtime_s"),
+        created_ms=int(_number(facts.get("created_ms")) or 0),
+        runtime_s=_number(facts.get("runtime_s")),
         is_live=live is not None,
         heads=len(sealed.heads) if sealed else 0,
+        order=sealed.order if sealed else 0,
     )
+
+
+def _number(fact: Any) -> float | None:
+    """Returns a fact that must be a number; journals come from strangers, too."""
+    return fact if isinstance(fact, (int, float)) and not isinstance(fact, bool) and -_FAR < fact < _FAR else None
 
 
 def _live(workspace: Workspace, identifier: RunId) -> tuple[Beginning, Recorded, LiveRun] | None:
@@ -211,10 +222,9 @@ def each_row(workspace: Workspace, view: View, identifier: RunId, *, of_system: 
         yield from live[1].system if of_system else live[1].history()
 
 
-def heads(view: View, identifier: RunId) -> tuple[bytes, ...]:
-    """Returns what tells one state of a sealed run from another; nothing for one that was never sealed."""
-    found = view.run(identifier)
-    return tuple(found.heads) if found is not None else ()
+def history_id(view: View, identifier: RunId, *, of_system: bool = False) -> tuple[bytes, ...]:
+    """Returns what stands for exactly what a sealed run logged; nothing for one that was never sealed."""
+    return tuple(digest for digest, _, _ in _files(view, identifier, SYSTEM if of_system else HISTORY))
 
 
 def system(workspace: Workspace, view: View, identifier: RunId) -> list[dict[str, Any]]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import heapq
-import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
+from mlvc.fold.questions import View
 from mlvc.format.ids import RunId
-from mlvc.workspace.run_columns import RunColumns
+from mlvc.workspace import run_cells, run_questions
+from mlvc.workspace.run_cells import Cell
+from mlvc.workspace.run_columns import Columns
 from mlvc.workspace.run_conditions import WORDS_OF, Question
+from mlvc.workspace.run_questions import RecordedRun
+from mlvc.workspace.workspace import Workspace
 
 _SORTED_WHOLE = 2_000
 """Beyond so many, sorting all is faster than looking for the first ones."""
-
-
-_NUMBERS = (int, float)
-_INFINITE = {"Infinity": math.inf, "-Infinity": -math.inf}
-_NOTHING = (None, "NaN")
-"""As records spell numbers that JSON has no word for."""
 
 
 class Found(Struct, frozen=True):
@@ -28,54 +27,68 @@ class Found(Struct, frozen=True):
     runs: list[RunId]
     count: int
 
+    def described(self, workspace: Workspace, view: View) -> Iterator[RecordedRun]:
+        """Yields the runs, but for those that are gone since."""
+        for one in self.runs:
+            run = run_questions.find(workspace, view, one)
+            if run is not None:
+                yield run
+
 
 class Group(Struct, frozen=True):
     """The runs that have one value, None for those that have none: how many, and the means of some columns' numbers."""
 
-    value: Any
+    value: Cell | None
     count: int
     means: dict[str, float]
 
 
-def search(columns: RunColumns, question: Question, *, project: str | None = None, order: str = "", start: int = 0, count: int = 50) -> Found:
+def search(columns: Columns, question: Question, *, project: str | None = None, order: str = "", start: int = 0, count: int = 50) -> Found:
     """Returns runs that fit.
 
     Args:
-        columns: caught up.
+        columns: of all runs.
         question: what they fit.
         project: whose; None for all.
         order: a column to sort by, with `-` before it the greatest first; runs without it come last. "" for the newest first.
         start, count: which of them to return.
     """
-    ids = columns.ids()
-    fitting = _fitting(columns, ids, question, project)
-    fitting.reverse()  # the newest first
+    fitting = _fitting(columns, question, project)
     name = order.removeprefix("-")
     if name:
         fitting = _sorted(columns.column(name), fitting, start + count, is_falling=order.startswith("-"))
+    ids = columns.ids()
     some = (ids[place] for place in fitting[start : start + count])
     return Found([run for run in some if run is not None], len(fitting))
 
 
-def groups(columns: RunColumns, question: Question, by: str, means_of: list[str], *, project: str | None = None) -> list[Group]:
-    """Returns the runs that fit by the value that they have of a column, the largest group first."""
-    found: dict[tuple[type, Any], list[int]] = {}
+def groups(columns: Columns, question: Question, by: str, means_of: list[str], *, project: str | None = None) -> list[Group]:
+    """Returns the runs that fit by the value that they have of a column, as a condition tells values apart; the largest group first."""
+    found: dict[Any, list[int]] = {}
     values = columns.column(by)
-    for place in _fitting(columns, columns.ids(), question, project):
-        value = values[place]
-        found.setdefault((type(value), tuple(value) if isinstance(value, list) else value), []).append(place)
+    for place in _fitting(columns, question, project):
+        found.setdefault(_as_one(values[place]), []).append(place)
     made = [Group(values[places[0]], len(places), {}) for places in found.values()]
     for name in means_of:
         column = columns.column(name)
         for group, places in zip(made, found.values(), strict=True):
-            numbers = [value for value in map(column.__getitem__, places) if _is_number(value)]
+            numbers = [number for number in map(run_cells.number_of, map(column.__getitem__, places)) if number is not None]
             if numbers:
                 group.means[name] = sum(numbers) / len(numbers)
-    return sorted(made, key=lambda group: -group.count)
+    return sorted(made, key=lambda group: (-group.count, str(group.value)))
 
 
-def _fitting(columns: RunColumns, ids: list[RunId | None], question: Question, project: str | None) -> list[int]:
-    places = [place for place, run in enumerate(ids) if run is not None]
+def _as_one(cell: Cell | None) -> Any:
+    """Returns what cells of one group have in common: 1 and 1.0 are one number."""
+    if isinstance(cell, list):
+        return tuple(map(_as_one, cell))
+    number = run_cells.number_of(cell)
+    return cell if cell is None else run_cells.shown(cell) if number is None else number
+
+
+def _fitting(columns: Columns, question: Question, project: str | None) -> list[int]:
+    """Returns the places of the runs that fit, the newest first."""
+    places = columns.newest_first()
     if project is not None:
         of_project = columns.column("project")
         places = [place for place in places if of_project[place] == project]
@@ -92,27 +105,27 @@ def _holding(column: list[Any], places: list[int], word: str) -> list[int]:
     return [place for place in places if (found := column[place]) and word in (found if isinstance(found, str) else " ".join(map(str, found))).lower()]
 
 
-def _is_number(value: Any) -> bool:
-    return value.__class__ in _NUMBERS and bool(value == value)  # NaN is not itself
-
-
 def _sorted(column: list[Any], places: list[int], needed: int, *, is_falling: bool) -> list[int]:
     """Returns places by what they have: numbers, then texts, then what has nothing, or NaN; whatever the direction."""
     numbers: list[int] = []
     texts: list[int] = []
     nothing: list[int] = []
+    keys: dict[int, Any] = {}
     for place in places:
         value = column[place]
-        if _is_number(value) or (value.__class__ is str and value in _INFINITE):
+        number = run_cells.number_of(value)
+        if number is not None:
+            keys[place] = number
             numbers.append(place)
+        elif run_cells.is_nothing(value):
+            nothing.append(place)
         else:
-            (nothing if value in _NOTHING or value != value else texts).append(place)
-    by_number = _first(numbers, needed, lambda place: _INFINITE.get(column[place], column[place]), is_falling)
-    by_text = _first(texts, needed, lambda place: str(column[place]), is_falling)
-    return [*by_number, *by_text, *nothing]
+            keys[place] = run_cells.shown(value)
+            texts.append(place)
+    return [*_first(numbers, needed, keys.__getitem__, is_falling), *_first(texts, needed, keys.__getitem__, is_falling), *nothing]
 
 
-def _first(places: list[int], needed: int, by: Any, is_falling: bool) -> list[int]:
+def _first(places: list[int], needed: int, by: Callable[[int], Any], is_falling: bool) -> list[int]:
     """Returns places in order; beyond those needed, in any."""
     if needed >= min(_SORTED_WHOLE, len(places)):
         return sorted(places, key=by, reverse=is_falling)

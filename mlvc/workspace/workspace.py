@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlvc import atomic_file
-from mlvc.errors import NotFoundError, UsageError
+from mlvc.errors import DamageError, NotFoundError, UsageError
 from mlvc.fold.questions import View
 from mlvc.format import names, values
 from mlvc.format.ids import RecordId
@@ -199,10 +199,12 @@ class Workspace:
         return [] if view.project() is not None else [Project(self.project)]
 
     def value(self, stored: Any) -> Any:
-        """Returns a user value from what an operation holds: JSON text, or the id of its record."""
-        if isinstance(stored, bytes):
-            return values.from_json(values.from_record(self.repository.objects.read_record(RecordId(stored), Kind.VALUE)))
-        return values.from_json(stored)
+        """Returns a user value from what an operation holds, JSON text, or the id of its record; what is no JSON is the text that it is."""
+        text = values.from_record(self.repository.objects.read_record(RecordId(stored), Kind.VALUE)) if isinstance(stored, bytes) else stored
+        try:
+            return values.from_json(text)
+        except DamageError:
+            return text  # another program wrote it: one odd value must not hide all others
 
     def value_map(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Returns a user's map from what operations hold."""

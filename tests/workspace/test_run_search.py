@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import random
+import shlex
+import shutil
+from contextlib import contextmanager
 
 import pytest
 
 from mlvc.errors import UsageError
+from mlvc.format.ids import RunId
+from mlvc.format.operations import RunHead
 from mlvc.workspace import (
     exchanging,
     registry,
     run_cells,
+    run_columns,
     run_conditions,
     run_editing,
     run_questions,
@@ -42,18 +48,26 @@ def run(workspace, *, finish=True, project="p", **more):
     return made
 
 
-def caught_up(workspace, columns=None):
-    columns = columns or RunColumns(workspace)
-    with workspace.repository.reading() as view:
-        columns.catch_up(view)
-    return columns
+@contextmanager
+def columns_of(workspace, kept=None):
+    made = kept or RunColumns(workspace)
+    with workspace.repository.reading() as view, made.caught_up(view) as columns:
+        yield columns
+    if kept is None:
+        made.close()
 
 
-def as_columns_say(columns):
+def cells(columns):
+    """What the columns say: each run's cells, in the order of runs, the newest first."""
     ids, names = columns.ids(), columns.names()
     held = {name: columns.column(name) for name in names}
     assert all(len(column) == len(ids) for column in held.values())
-    return {one: {name: held[name][place] for name in names if held[name][place] is not None} for place, one in enumerate(ids) if one is not None}
+    return {ids[place]: {name: held[name][place] for name in names if held[name][place] is not None} for place in columns.newest_first()}
+
+
+def as_columns_say(workspace, kept=None):
+    with columns_of(workspace, kept) as columns:
+        return cells(columns)
 
 
 def as_runs_say(workspace):
@@ -61,21 +75,24 @@ def as_runs_say(workspace):
         return {one.id: run_cells.of(one) for one in run_questions.list_runs(workspace, view)}
 
 
-def still(cells):
-    """Without what goes on by itself while a run is under way."""
-    return {run: {name: value for name, value in held.items() if name != "runtime_s"} for run, held in cells.items()}
+def assert_same(found, expected):
+    """The same runs in the same order, but for what goes on by itself while a run is under way."""
+    def still(runs):
+        return [(run, {name: value for name, value in held.items() if name != "runtime_s"}) for run, held in runs.items()]
+
+    assert still(found) == still(expected)
 
 
 def names(workspace, text="", **more):
-    columns = caught_up(workspace)
-    found = run_search.search(columns, run_conditions.question(text), **more)
-    columns.close()
+    with columns_of(workspace) as columns:
+        found = run_search.search(columns, run_conditions.question(text), **more)
     with workspace.repository.reading() as view:
-        return [run_questions.describe(workspace, view, one).name for one in found.runs]
+        return [run.name for run in found.described(workspace, view)]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_columns_say_what_runs_say_after_any_deeds_of_two_clones(tmp_path, workspace, seed):
+def test_columns_say_what_runs_say_after_any_deeds_of_two_clones(tmp_path, workspace, seed, monkeypatch):
+    monkeypatch.setattr(run_columns, "_BLOCK", 4)  # so that there are several
     chance = random.Random(seed)
     run(workspace, name="first")
     exchanging.add_remote(workspace, "origin", str(tmp_path / "remote"))
@@ -111,33 +128,36 @@ def test_columns_say_what_runs_say_after_any_deeds_of_two_clones(tmp_path, works
             exchanging.push(where)
             exchanging.pull(where)
         if chance.random() < 0.6:
-            for one, columns in places.items():
-                assert still(as_columns_say(caught_up(one, columns))) == still(as_runs_say(one))
+            for one, kept in places.items():
+                assert_same(as_columns_say(one, kept), as_runs_say(one))
     for one in under_way:
         one.finish(0)
-    for one, columns in places.items():
-        assert as_columns_say(caught_up(one, columns)) == as_runs_say(one)
-        assert as_columns_say(caught_up(one)) == as_runs_say(one), "as another process reads them"
+    for one, kept in places.items():
+        assert_same(as_columns_say(one, kept), as_runs_say(one))
+        assert_same(as_columns_say(one), as_runs_say(one))  # as another process reads them
+        kept.close()
         path_of(one).unlink()
-        assert as_columns_say(caught_up(one)) == as_runs_say(one), "made anew"
+        assert_same(as_columns_say(one), as_runs_say(one))  # made anew
     other.close()
 
 
 def test_a_new_run_costs_no_look_at_the_old_ones(workspace, monkeypatch):
     for number in range(5):
         run(workspace, name=f"run{number}")
-    columns = caught_up(workspace)
+    kept = RunColumns(workspace)
+    as_columns_say(workspace, kept)
     run(workspace, name="new")
     looked_at = []
     sealed = run_questions.sealed
     monkeypatch.setattr(run_questions, "sealed", lambda w, v, one: looked_at.append(one) or sealed(w, v, one))
-    caught_up(workspace, columns)
+    as_columns_say(workspace, kept)
     assert len(looked_at) == 1
+    kept.close()
 
 
 def test_columns_of_a_journal_that_was_replaced_are_made_anew(tmp_path, workspace):
     run(workspace, name="here")
-    caught_up(workspace).close()
+    as_columns_say(workspace)
     (tmp_path / "v").mkdir()
     other, _ = Workspace.create(tmp_path / "v", BOB, project="p")
     run(other, name="elsewhere")
@@ -147,9 +167,99 @@ def test_columns_of_a_journal_that_was_replaced_are_made_anew(tmp_path, workspac
     other.close()
 
 
+def test_a_journal_that_was_put_back_to_an_earlier_state_is_believed(tmp_path, workspace):
+    run(workspace, name="first")
+    shutil.copytree(workspace.repository.path / "journal", tmp_path / "backup")
+    run(workspace, name="lost")
+    assert names(workspace) == ["lost", "first"]
+    shutil.rmtree(workspace.repository.path / "journal")
+    shutil.copytree(tmp_path / "backup", workspace.repository.path / "journal")
+    restored = Workspace.find(workspace.root, ADA)
+    assert names(restored) == ["first"]
+    restored.close()
+
+
+def test_a_run_whose_pending_change_was_given_up_is_what_it_was(tmp_path, workspace):
+    edited = run(workspace, name="first", config={"k": 1}).id
+    exchanging.add_remote(workspace, "origin", str(tmp_path / "remote"))
+    exchanging.push(workspace)
+    other, _ = exchanging.clone(str(tmp_path / "remote"), tmp_path / "other", BOB)
+    run_editing.edit(other, edited, "edit", config=({"k": 2}, ()))
+    late = run(other, name="late").id
+    assert names(other, "config.k=2") == ["first"]
+    for one in other.repository.pending.ids():
+        other.repository.pending.remove(one)
+    assert names(other, "config.k=1") == ["first"]
+    assert late not in as_columns_say(other)
+    other.close()
+
+
+def test_columns_stay_as_they_are_for_the_length_of_a_look(workspace):
+    for number in range(3):
+        run(workspace, name=f"run{number}")
+    with columns_of(workspace) as columns:
+        before = cells(columns)
+        another = Workspace.find(workspace.root, ADA)
+        run(another, name="meanwhile")
+        assert "meanwhile" in names(another)
+        another.close()
+        assert cells(columns) == before
+    assert names(workspace)[0] == "meanwhile"
+
+
+def test_a_deletion_that_is_undone_brings_a_run_back(workspace):
+    gone = run(workspace, name="gone").id
+    kept = RunColumns(workspace)
+    registry.delete_run(workspace, gone, "delete")
+    assert gone not in as_columns_say(workspace, kept)
+    undoing.undo(workspace, None, "undo")
+    assert gone in as_columns_say(workspace, kept)
+    kept.close()
+
+
+def test_one_odd_run_of_a_stranger_hides_no_other(workspace):
+    run(workspace, name="good")
+    odd = {"name": "not json", "created_ms": '"abc"', "runtime_s": "{}", "state": "1e400"}
+    with workspace.committing("stranger") as commit:
+        commit.say(RunHead(RunId(bytes(16)), "p", "odd", (), odd, {"big": "9" * 5_000, "k": "[1,"}, {"inf": "1e400"}))
+    assert names(workspace, order="name") == ["good", "not json"]
+    assert names(workspace, order="-runtime_s")[0] == "good"
+    assert names(workspace, "config.k=[1,") == ["not json"]
+
+
+def test_what_a_page_of_groups_links_to_is_the_group(workspace):
+    values = [1, True, "true", 1.0, "Infinity", float("inf"), "null", '"q"', "a b", "a=b", ["x"], ["x", "y"], "é", None]
+    for number, value in enumerate(values):
+        run(workspace, name=f"r{number}", config={"k": value})
+    with columns_of(workspace) as columns:
+        for group in run_search.groups(columns, run_conditions.question(""), "config.k", []):
+            texts = [group.value] if not isinstance(group.value, list) else group.value
+            asked = " ".join(shlex.quote(f"config.k={'' if one is None else run_cells.shown(one)}") for one in texts)
+            found = run_search.search(columns, run_conditions.question(asked))
+            assert found.count >= group.count, asked
+            if not isinstance(group.value, list):
+                assert found.count == group.count, asked
+
+
+def test_infinity_is_a_number_and_nan_is_none(workspace):
+    for name, value in (("low", 1.0), ("inf", float("inf")), ("nan", float("nan"))):
+        run(workspace, name=name, summary={"loss": value})
+    assert names(workspace, "summary.loss>5") == ["inf"]
+    assert names(workspace, "summary.loss=NaN") == ["nan"]
+    assert names(workspace, order="-summary.loss") == ["inf", "low", "nan"]
+
+
+def test_runs_are_found_by_id_and_by_being_under_way(workspace):
+    ended = run(workspace, name="ended")
+    live = run(workspace, name="live", finish=False)
+    assert names(workspace, f"id={ended.id.hex()}") == ["ended"]
+    assert names(workspace, "is_live=true") == ["live"]
+    live.finish(0)
+
+
 def test_damaged_columns_are_made_anew(workspace):
     run(workspace, name="a")
-    caught_up(workspace).close()
+    as_columns_say(workspace)
     path_of(workspace).write_bytes(b"no database" * 1_000)
     assert names(workspace) == ["a"]
 
@@ -195,12 +305,11 @@ def test_the_first_of_many_are_the_first_of_all(workspace, monkeypatch):
 def test_groups_tell_how_many_and_the_means(workspace):
     for number in range(5):
         run(workspace, name=f"r{number}", config={"opt": "adam" if number % 2 else "sgd"} if number else {}, summary={"acc": number})
-    columns = caught_up(workspace)
-    found = run_search.groups(columns, run_conditions.question(""), "config.opt", ["summary.acc", "summary.none"])
+    with columns_of(workspace) as columns:
+        found = run_search.groups(columns, run_conditions.question(""), "config.opt", ["summary.acc", "summary.none"])
     assert [(one.value, one.count, one.means) for one in found] == [
         ("adam", 2, {"summary.acc": 2.0}), ("sgd", 2, {"summary.acc": 3.0}), (None, 1, {"summary.acc": 0.0}),
     ]  # fmt: skip
-    columns.close()
 
 
 def test_runs_of_a_project_are_apart(workspace):
@@ -213,8 +322,8 @@ def test_runs_of_a_project_are_apart(workspace):
 def test_odd_values_are_kept_as_they_are(workspace):
     odd = {"big": 10**30, "é ü": True, "list": ["a", "b"], "lists": [[1]], "none": None, "": 1}
     run(workspace, name="odd", config=odd)
-    cells = next(iter(as_columns_say(caught_up(workspace)).values()))
-    assert cells["config.big"] == 1e30
-    assert cells["config.list"] == ["a", "b"]
-    assert cells["config.é ü"] is True
-    assert "config.lists" not in cells
+    found = next(iter(as_columns_say(workspace).values()))
+    assert found["config.big"] == 1e30
+    assert found["config.list"] == ["a", "b"]
+    assert found["config.é ü"] is True
+    assert "config.lists" not in found

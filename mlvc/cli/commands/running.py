@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -94,11 +95,9 @@ def runs_command(filters: tuple[str, ...], order: str, max_count: int, everythin
     runs: Iterator[RecordedRun]
     with workspace.repository.reading() as view:
         if filters or order:
-            columns = RunColumns(workspace)
-            columns.catch_up(view)
-            chosen = run_search.search(columns, asked, project=project, order=order, count=max_count if of_commits is None else sys.maxsize).runs
-            columns.close()
-            runs = (run for one in chosen if (run := run_questions.find(workspace, view, one)) is not None)
+            with closing(RunColumns(workspace)) as kept, kept.caught_up(view) as columns:
+                chosen = run_search.search(columns, asked, project=project, order=order, count=max_count if of_commits is None else sys.maxsize)
+            runs = chosen.described(workspace, view)
         else:
             runs = run_questions.list_runs(workspace, view, project)
         for run in runs:
