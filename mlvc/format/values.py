@@ -31,6 +31,11 @@ def to_json(value: Any) -> JsonText:
         text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except RecursionError as error:
         raise NotJsonError("the value is nested too deeply") from error
+    return whole_characters(text)
+
+
+def whole_characters(text: str) -> str:
+    """Returns a text with a question mark for each half of a surrogate pair: files and the wire hold characters."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -81,14 +81,16 @@ class Commit:
     def store_map(self, given: Mapping[str, Any]) -> dict[str, values.StoredValue]:
         """Returns a user's map as operations hold it; long values become records that the transaction needs."""
         found: dict[str, values.StoredValue] = {}
+        size = 0
         for name, value in given.items():
             stored, data = values.to_stored(value)
-            if data is None and sum(len(v) for v in found.values()) > MAX_INLINE_MAP:
+            if data is None and size > MAX_INLINE_MAP:
                 data = record.frame(Kind.VALUE, canonical.encode(stored))
             if data is not None:
                 stored = self.ingest.add_record(Kind.VALUE, data)
                 self.need("value", stored)
-            found[name] = stored
+            size += len(stored)
+            found[values.whole_characters(name)] = stored
         return found
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from mlvc import atomic_file
-from mlvc.errors import NotFoundError
+from mlvc.errors import LocalFileError, NotFoundError
 from mlvc.fold.questions import View
 from mlvc.fold.runs import RunView
 from mlvc.format import names
@@ -22,8 +22,11 @@ from mlvc.workspace import contents
 from mlvc.workspace.contents import Contents
 from mlvc.workspace.workspace import Workspace
 
-_FAR = 1 << 53
-"""Milliseconds, or seconds, beyond which there is no date: some 285,000 years."""
+_LAST_MS = 253_402_300_799_000
+"""The end of the year 9999, the last that there are dates of."""
+
+_KINDS: dict[str, type | tuple[type, ...]] = {"git": dict, "command": list, "metrics": list, "plan": dict}
+"""What facts are that others rely on; journals come from strangers, too."""
 
 HISTORY, CONSOLE, PATCH, PACKAGES, SYSTEM, FILES = "history", "console", "patch", "packages", "system", "files"
 
@@ -93,6 +96,7 @@ def _describe(
     if sealed is not None:
         identifier = sealed.id
     assert identifier is not None, "it is known by one of the two"
+    facts = {name: value for name, value in facts.items() if isinstance(value, _KINDS.get(name, object))}
     if live is not None:
         beginning, recorded, one = live
         project, label = beginning.project, beginning.label
@@ -125,7 +129,7 @@ def _describe(
 
 def _number(fact: Any) -> float | None:
     """Returns a fact that must be a number; journals come from strangers, too."""
-    return fact if isinstance(fact, (int, float)) and not isinstance(fact, bool) and -_FAR < fact < _FAR else None
+    return fact if isinstance(fact, (int, float)) and not isinstance(fact, bool) and 0 <= fact <= _LAST_MS else None
 
 
 def _live(workspace: Workspace, identifier: RunId) -> tuple[Beginning, Recorded, LiveRun] | None:
@@ -133,8 +137,13 @@ def _live(workspace: Workspace, identifier: RunId) -> tuple[Beginning, Recorded,
     if not folder.is_dir():
         return None
     one = LiveRun(folder)
-    beginning = one.beginning()
-    return None if beginning is None else (beginning, one.recorded(beginning.started_s), one)
+    try:
+        beginning = one.beginning()
+        return None if beginning is None else (beginning, one.recorded(beginning.started_s), one)
+    except (LocalFileError, FileNotFoundError):
+        if folder.is_dir():
+            raise
+        return None  # it was sealed just now
 
 
 def list_runs(

@@ -17,7 +17,7 @@ from mlvc import atomic_file
 from mlvc.errors import ConflictError, DamageError, UsageError
 from mlvc.fold.questions import Member, View
 from mlvc.format import entry_path, names, values
-from mlvc.format.ids import FactId, FileDigest, RunId, VersionId, short
+from mlvc.format.ids import FactId, FileDigest, RunId, VersionId, fact_id, short
 from mlvc.format.operations import Edge, Operation, RunHead
 from mlvc.git import patch
 from mlvc.git.checkout import CodeState
@@ -34,6 +34,12 @@ from mlvc.workspace.publishing import Published
 from mlvc.workspace.workspace import Workspace
 
 ALLOW, MUST, NEVER = "allow", "must", "never"
+
+_MOST_OF_A_MAP = 20 << 10
+"""Bytes of a config and summary that go into one transaction, which holds 64 KiB, with facts and inputs beside them."""
+
+_MOST_EDGES = 200
+"""Inputs that go into one transaction."""
 
 _active: weakref.WeakSet[ActiveRun] = weakref.WeakSet()
 
@@ -375,6 +381,12 @@ def seal(workspace: Workspace, live: LiveRun) -> bool:
             return True
         recorded = live.recorded(beginning.started_s)
         state, exit_code = live_run.state_of_dead(recorded)
+        first, last = _in_portions(recorded.config, recorded.summary)
+        own = [_put_portion(workspace, live.id, beginning, *portion) for portion in first]
+        edges = _edges(workspace.repository.view(), live.id, recorded)
+        for start in range(0, max(0, len(edges) - _MOST_EDGES), _MOST_EDGES):
+            with workspace.committing(f"run {beginning.label}: inputs") as commit:
+                commit.say(*edges[start : start + _MOST_EDGES])
         with workspace.committing(f"run {beginning.label}: {state}") as commit:
             files = _files(workspace, commit, live, beginning, recorded)
             facts = {
@@ -386,13 +398,13 @@ def seal(workspace: Workspace, live: LiveRun) -> bool:
                 "steps": len(recorded.rows),
             }
             stored, config, summary = (
-                commit.store_map(values.spelled_out(said)) for said in (facts, recorded.config, recorded.summary)
+                commit.store_map(values.spelled_out(said)) for said in (facts, *last)
             )
             removed = [f"config.{k}" for k in sorted(recorded.config_removed)] + [f"summary.{k}" for k in sorted(recorded.summary_removed)]
 
             def build(view: View) -> list[Operation]:
                 sealed = view.run(live.id)
-                saw = {*(FactId(bytes.fromhex(h)) for h in beginning.saw), *_heads_of_this_clone(view, live.id, beginning)}
+                saw = {*(FactId(bytes.fromhex(h)) for h in beginning.saw), *_heads_of_this_clone(view, live.id, beginning), *own}
                 kept = {h for h in saw if sealed and h in sealed.heads}
                 known = sealed.facts if sealed else {}
                 head = RunHead(
@@ -412,6 +424,35 @@ def seal(workspace: Workspace, live: LiveRun) -> bool:
             commit.say_with(build)
         live.remove()
         return True
+
+
+Portion = tuple[dict[str, Any], dict[str, Any]]
+"""Some of a config, and of a summary."""
+
+
+def _in_portions(config: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[list[Portion], Portion]:
+    """Returns what does not fit into one transaction beside the rest, in portions that do each, and the last portion: what most runs have at all."""
+    portions: list[Portion] = [({}, {})]
+    size = 0
+    for part, given in enumerate((config, summary)):
+        for name, value in given.items():
+            cost = len(name) * 4 + min(len(values.to_json(values.spelled_out(value))), values.MAX_INLINE_VALUE) + 16
+            if size + cost > _MOST_OF_A_MAP:
+                portions.append(({}, {}))
+                size = 0
+            portions[-1][part][name] = value
+            size += cost
+    return portions[:-1], portions[-1]
+
+
+def _put_portion(workspace: Workspace, run: RunId, beginning: Beginning, config: dict[str, Any], summary: dict[str, Any]) -> FactId:
+    """Commits a head that holds some of a run's values, before the one that ends it. Cut off after it, the run is sealed anew."""
+    with workspace.committing(f"run {beginning.label}: some of its values") as commit:
+        stored_config, stored_summary = (commit.store_map(values.spelled_out(one)) for one in (config, summary))
+        words = workspace.first_words(workspace.repository.view())
+        commit.say(*words, RunHead(run, beginning.project, beginning.label, (), {}, stored_config, stored_summary))
+    assert commit.written is not None, "something was said"
+    return fact_id(commit.written.transaction, len(words))
 
 
 def _heads_of_this_clone(view: View, run: RunId, beginning: Beginning) -> list[FactId]:
@@ -454,7 +495,7 @@ def _kept_files(folder: Path) -> Iterator[tuple[str, Path]]:
 def seal_crashed(workspace: Workspace) -> list[RunId]:
     """Seals the runs of this host whose processes are all gone. Cheap when there are none.
 
-    One whose files are damaged stays as it is, for `fsck` to name: it must not keep others from beginning.
+    One whose files are damaged, or that cannot be recorded, stays as it is, for `fsck` to name: it must not keep others from beginning.
     """
     sealed = []
     for live in live_run.list_live(workspace.runs_folder):
@@ -466,8 +507,11 @@ def seal_crashed(workspace: Workspace) -> list[RunId]:
         except DamageError:
             continue
         hosts = {writer.host for writer in recorded.writers} or {str(beginning.facts.get("host"))}
-        if hosts == {surroundings.host_name()} and seal(workspace, live):
-            sealed.append(live.id)
+        try:
+            if hosts == {surroundings.host_name()} and seal(workspace, live):
+                sealed.append(live.id)
+        except (DamageError, UsageError):
+            continue
     return sealed
 
 

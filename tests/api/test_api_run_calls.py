@@ -508,3 +508,27 @@ def test_a_run_does_not_fail_over_half_a_character(folder):
         run.summary["last"] = "\ud800"
     found = wandb.Api().run(run.path)
     assert (found.config["text"], found.summary["said"], found.summary["k?"], found.summary["last"], found.name) == ("x?", "y?", 1, "?", "n?")
+
+
+def test_a_run_of_ten_thousand_values_ends_and_is_whole(folder):
+    config = {f"layer{number}/width": number for number in range(10_000)}
+    with wandb.init(config=config) as run:
+        run.log({f"gradients/{number}": number / 7 for number in range(5_000)})
+    found = wandb.Api().run(run.path)
+    assert found.state == "finished"
+    assert dict(found.config) == config
+    assert found.summary["gradients/4999"] == 4999 / 7
+    with wandb.init(id=run.id, resume="must") as again:
+        again.config.update({"layer1/width": -1}, allow_val_change=True)
+    assert wandb.Api().run(run.path).config["layer1/width"] == -1
+    assert wandb.Api().run(run.path).config["layer9999/width"] == 9999
+
+
+def test_a_run_with_hundreds_of_inputs_ends(folder):
+    with wandb.init() as run:
+        for number in range(250):
+            run.log_artifact(wandb.Artifact(f"part{number}", "data"))
+    with wandb.init() as user:
+        for number in range(250):
+            user.use_artifact(f"part{number}:v0")
+    assert len(wandb.Api().run(user.path).used_artifacts()) == 250
