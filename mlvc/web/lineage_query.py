@@ -75,16 +75,12 @@ class Asked(Struct, frozen=True):
         return [*steps, *sides, *(("open", one) for one in self.opened)]
 
     def with_more(self, side: Side) -> Asked:
-        """Returns what shows the neighbours on a side: by opening what was closed, or a step further."""
-        if side in self.less:
-            return replace(self, less=_without(self.less, side))
-        return replace(self, more=(*_without(self.more, side), side))
+        """Returns what shows the neighbours on a side, whatever was asked for before."""
+        return replace(self, more=(*_without(self.more, side), side), less=_without(self.less, side))
 
     def with_less(self, side: Side) -> Asked:
-        """Returns what hides the neighbours on a side again."""
-        if side in self.more:
-            return replace(self, more=_without(self.more, side))
-        return replace(self, less=(*self.less, side))
+        """Returns what hides the neighbours on a side, whatever was asked for before."""
+        return replace(self, more=_without(self.more, side), less=(*_without(self.less, side), side))
 
     def with_open(self, group: str) -> Asked:
         """Returns what shows the members of a group."""

@@ -34,6 +34,6 @@ def data(found: Columns, run: RecordedRun, keys: list[str], axis: str, most: int
     """
     if axis not in found.axes and axis not in found.keys:
         raise NotFoundError(f"nothing was logged as '{axis}'", hint="x is _step, _runtime, _timestamp, or a key")
-    wanted = [key for key in keys if key in found.keys] if keys else list(found.keys)
-    points = {key: dict(zip(("x", "y"), found.points(key, axis, most, low, high), strict=True)) for key in wanted}
+    wanted = [key for key in dict.fromkeys(keys) if key in found.keys] if keys else list(found.keys)
+    points = {key: found.points(key, axis, most, low, high) for key in wanted}
     return {"rows": found.rows, "state": run.state, "is_live": run.is_live, "keys": list(found.keys), "left_out": found.left_out, "series": points}

@@ -62,13 +62,12 @@ class Columns:
         """How many numbers it holds."""
         return 3 * self.rows + 2 * sum(len(values) for _, values in self.keys.values())
 
-    def points(self, key: str, axis: str, most: int, low: float = -INFINITE, high: float = INFINITE) -> tuple[list[float | None], list[float | None]]:
-        """Returns a key's points, at most about `most`, in the order of an axis.
+    def all_points(self, key: str, axis: str, low: float = -INFINITE, high: float = INFINITE) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Returns a key's points in the order of an axis.
 
         Args:
             key: which.
             axis: `_step`, `_runtime` or `_timestamp` (s), or another key of the same rows.
-            most: how many points.
             low, high: of the axis: only what lies between, and the next point on either side, so that lines reach the edges.
         """
         import numpy as np
@@ -85,9 +84,21 @@ class Columns:
         first = max(0, int(np.searchsorted(x, low, side="left", sorter=order)) - 1) if low > -INFINITE else 0
         last = int(np.searchsorted(x, high, side="right", sorter=order)) + 1 if high < INFINITE else len(order)
         order = order[first:last]
-        x, y = x[order], y[order]
+        return x[order], y[order]
+
+    def points(self, key: str, axis: str, most: int, low: float = -INFINITE, high: float = INFINITE) -> dict[str, list[float | None]]:
+        """Returns what to draw of a key: `x` and `y` of at most about `most` points that hide no spike; arguments as of `all_points`.
+
+        Where points are left out, also `mean_x` and `mean_y`, of as many stretches as lines of those points have: what to smooth, for
+        least and greatest values are no fair choice of all.
+        """
+        x, y = self.all_points(key, axis, low, high)
         chosen = thinned(y, most)
-        return _plain(x[chosen]), _plain(y[chosen])
+        found = {"x": _plain(x[chosen]), "y": _plain(y[chosen])}
+        if len(chosen) < len(y):
+            mean_x, mean_y = means(x, y, max(1, most // 2))
+            found |= {"mean_x": _plain(mean_x), "mean_y": _plain(mean_y)}
+        return found
 
 
 def thinned(values: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
@@ -109,6 +120,18 @@ def thinned(values: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
         if start < end:
             found |= {start, end - 1, start + int(np.argmin(least_of[start:end])), start + int(np.argmax(greatest_of[start:end]))}
     return np.array(sorted(found), dtype=np.int64)
+
+
+def means(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], count: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Returns the means of equally long stretches, without what is no number; at least one point each."""
+    import numpy as np
+
+    starts = np.unique(np.linspace(0, len(y), min(count, len(y)) + 1).astype(np.int64)[:-1])
+    is_real = np.isfinite(y) & np.isfinite(x)
+    how_many = np.add.reduceat(is_real.astype(np.float64), starts)
+    with np.errstate(invalid="ignore", over="ignore"):
+        sums = [np.add.reduceat(np.where(is_real, values, 0.0), starts) / how_many for values in (x, y)]
+    return sums[0], sums[1]
 
 
 def _plain(values: np.ndarray[Any, Any]) -> list[float | None]:

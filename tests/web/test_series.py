@@ -37,15 +37,15 @@ def test_one_spike_in_a_million_is_seen():
 def test_columns_hold_what_was_logged_by_any_axis():
     rows = [{"_step": n, "_runtime": n / 2, "loss": 1 / (n + 1), **({"acc": n} if n % 2 else {}), "text": "x"} for n in range(6)]
     found = Columns(rows)
-    assert found.points("acc", "_step", 100) == ([1, 3, 5], [1, 3, 5])
-    assert found.points("acc", "_runtime", 100) == ([0.5, 1.5, 2.5], [1, 3, 5])
-    assert found.points("loss", "acc", 100)[0] == [1, 3, 5]
+    assert found.points("acc", "_step", 100) == {"x": [1, 3, 5], "y": [1, 3, 5]}
+    assert found.points("acc", "_runtime", 100) == {"x": [0.5, 1.5, 2.5], "y": [1, 3, 5]}
+    assert found.points("loss", "acc", 100)["x"] == [1, 3, 5]
     assert "text" not in found.keys
-    assert all(x is None for x in found.points("acc", "_timestamp", 100)[0])
+    assert all(x is None for x in found.points("acc", "_timestamp", 100)["x"])
 
 
 def test_what_json_cannot_say_is_missing():
-    assert Columns([{"_step": n, "x": value} for n, value in enumerate((1.0, math.nan, math.inf))]).points("x", "_step", 10)[1] == [1.0, None, None]
+    assert Columns([{"_step": n, "x": value} for n, value in enumerate((1.0, math.nan, math.inf))]).points("x", "_step", 10)["y"] == [1.0, None, None]
 
 
 def test_columns_looked_at_last_are_read_once():
@@ -92,3 +92,27 @@ def test_a_look_at_a_run_that_another_thread_seals_waits_for_nothing(workspace):
         assert got_it
         assert not LiveRun(live.folder).has_writers(), "who seals it holds it against writers, so there are none"
     assert not live.has_writers()
+
+
+def test_what_is_smoothed_are_the_means_of_all_points():
+    rows = ({"_step": n, "spiky": 50.0 if n % 500 == 0 else 0.1, "few": 1.0} for n in range(100_000))
+    found = Columns(rows).points("spiky", "_step", 800)
+    assert len(found["x"]) <= 800
+    assert max(found["y"]) == 50.0
+    assert abs(sum(found["mean_y"]) / len(found["mean_y"]) - (0.1 + 49.9 / 500)) < 1e-6
+    assert found["mean_x"] == sorted(found["mean_x"])
+    assert "mean_y" not in Columns([{"_step": n, "x": n} for n in range(10)]).points("x", "_step", 800)
+
+
+@given(some.lists(some.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=200), some.integers(1, 50))
+def test_means_leave_out_what_is_no_number(values, count):
+    y = np.array(values)
+    x = np.arange(len(y), dtype=float)
+    mean_x, mean_y = series.means(x, y, count)
+    assert len(mean_x) == len(mean_y) <= count
+    real = [value for value in values if math.isfinite(value)]
+    if real and all(abs(value) < 1e100 for value in real):
+        kept = [value for value in mean_y.tolist() if not math.isnan(value)]
+        assert kept
+        assert min(real) - 1e-9 * abs(min(real)) - 1e-9 <= min(kept)
+        assert max(kept) <= max(real) + 1e-9 * abs(max(real)) + 1e-9

@@ -1,6 +1,6 @@
 // The charts of a page: which are drawn, how, and of which stretch; the address tells it all, so that it can be shared and loaded again.
 import { Chart } from "./chart.js";
-import { InlineSource, Source } from "./series.js";
+import { InlineSource, Source, Unanswered } from "./series.js";
 
 const place = document.getElementById("charts");
 const controls = Object.fromEntries(["axis", "smooth", "log", "which"].map((id) => [id, document.getElementById(id)]));
@@ -11,18 +11,26 @@ const sources = isStill ? inline : place.dataset.sources.split(" ").filter(Boole
 const names = JSON.parse(place.dataset.names);
 const charts = new Map();
 const seen = new IntersectionObserver((entries) => load(entries.filter((one) => one.isIntersecting).map((one) => one.target.dataset.key)), { rootMargin: "300px" });
+const usualAxis = controls.axis.options[0].value;
+const MOST_AXES = 200;
 let isLive = false;
 let range = null;
+let latest = 0;
 
 function take() {
   const asked = new URLSearchParams(location.search);
   const axis = asked.get("x");
-  if ([...controls.axis.options].some((one) => one.value === axis)) controls.axis.value = axis;
+  if (axis && !isStill && !offers(axis)) controls.axis.add(new Option(axis, axis)); // another metric
+  if (axis && offers(axis)) controls.axis.value = axis;
   controls.smooth.value = asked.get("smooth") ?? 0;
   controls.log.checked = asked.has("log");
   controls.which.value = asked.get("find") ?? "";
   const [min, max] = (asked.get("zoom") ?? "").split("..").map(Number);
-  range = Number.isFinite(min) && max > min ? { min, max } : null;
+  range = max - min > 1e-9 * Math.max(Math.abs(min), Math.abs(max)) ? { min, max } : null;
+}
+
+function offers(axis) {
+  return [...controls.axis.options].some((one) => one.value === axis);
 }
 
 let telling;
@@ -31,7 +39,7 @@ function tell() {
   telling = setTimeout(() => {
     const asked = new URLSearchParams(location.search);
     const values = {
-      x: controls.axis.value === "_step" ? "" : controls.axis.value,
+      x: controls.axis.value === usualAxis ? "" : controls.axis.value,
       smooth: Number(controls.smooth.value) ? controls.smooth.value : "",
       log: controls.log.checked ? "1" : "",
       find: controls.which.value,
@@ -52,8 +60,8 @@ async function asking(work) {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // the browser's word for an address that does not answer
-    document.getElementById("said").textContent = "The server does not answer any more. mlvc ui starts it.";
+    if (!(error instanceof Unanswered)) throw error;
+    document.getElementById("said").textContent = error.message;
   }
 }
 
@@ -62,9 +70,11 @@ async function load(keys, { fresh = false } = {}) {
   const wanted = keys.filter((key) => charts.has(key) && (fresh || !charts.get(key).parts));
   if (!wanted.length) return;
   const asked = settings();
+  const mine = fresh ? ++latest : latest;
   await asking(async () => {
     const found = await Promise.all(sources.map((source) => source.series(wanted, asked.axis, range)));
-    for (const key of wanted) charts.get(key)?.draw(found.map((series) => series[key] ?? { x: [], y: [] }), settings());
+    if (mine !== latest || drawn().some((chart) => chart.isDragged)) return; // something else was asked for meanwhile, or is just being chosen
+    for (const key of wanted) charts.get(key)?.draw(found.map((series) => series[key] ?? { x: [], y: [] }), { ...settings(), axis: asked.axis });
   });
 }
 
@@ -72,8 +82,8 @@ function drawn() {
   return [...charts.values()].filter((chart) => chart.parts);
 }
 
-function redraw() {
-  for (const chart of drawn()) chart.draw(chart.parts, settings());
+function redraw({ isAnew = false } = {}) {
+  for (const chart of drawn()) chart.draw(chart.parts, settings(), { isAnew });
 }
 
 let zooming;
@@ -94,7 +104,7 @@ function show(found) {
   isLive = found.some((one) => one.is_live);
   document.getElementById("waiting")?.remove();
   const word = controls.which.value.toLowerCase();
-  const all = [...new Set(found.flatMap((one) => one.keys))].sort();
+  const all = [...new Set(found.flatMap((one) => one.keys))].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
   const fitting = new Set(all.filter((key) => key.toLowerCase().includes(word)));
   for (const [key, chart] of charts) {
     if (fitting.has(key)) continue;
@@ -113,6 +123,7 @@ function show(found) {
     }
     before = charts.get(key).box;
   }
+  for (const key of isStill ? [] : all.slice(0, MOST_AXES)) if (!offers(key)) controls.axis.add(new Option(key, key));
   say(all.length, fitting.size, Math.max(0, ...found.map((one) => one.left_out ?? 0)));
 }
 
@@ -127,14 +138,14 @@ controls.axis.addEventListener("change", () => { zoomed(null); tell(); load(draw
 for (const one of [controls.smooth, controls.log]) one.addEventListener("input", () => { tell(); redraw(); });
 controls.which.addEventListener("input", () => { tell(); read(); });
 whole.addEventListener("click", () => zoomed(null));
-document.addEventListener("theme", redraw);
+document.addEventListener("theme", () => redraw({ isAnew: true }));
 document.addEventListener("changed", async () => {
   if (!isLive) return;
   await read();
   load(drawn().map((chart) => chart.key), { fresh: true });
 });
 let resizing;
-addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(redraw, 150); });
+addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(() => redraw({ isAnew: true }), 150); });
 take();
 whole.hidden = !range;
 read();

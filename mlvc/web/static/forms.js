@@ -15,7 +15,7 @@ addEventListener("submit", async (event) => {
     const told = new DOMParser().parseFromString(await answer.text(), "text/html");
     say(form, [...told.querySelectorAll("main .warn, main .dim")].map((one) => one.textContent).join("; ") || told.body.textContent);
   } catch {
-    say(form, "The server does not answer any more. mlvc ui starts it; nothing was changed.");
+    say(form, "The server does not answer any more. mlvc ui starts it; load the page again to see whether this was done.");
   }
   if (button) button.disabled = false;
 });

@@ -2,6 +2,7 @@
 import { Graph } from "./lineage_graph.js";
 
 let graph = null;
+let latest = 0;
 
 function start(held = null) {
   const part = document.querySelector(".lineage");
@@ -11,16 +12,18 @@ function start(held = null) {
 
 // Puts what an address shows in the place of what is shown. `at`: the node that stays where it is on the screen.
 async function redraw(address, { at = null, isFirst = false } = {}) {
-  const part = document.querySelector(".lineage");
-  part.setAttribute("aria-busy", "true");
+  const mine = ++latest;
+  document.querySelector(".lineage").setAttribute("aria-busy", "true");
   const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (mine !== latest) return; // something else was asked for meanwhile
   if (!answer?.ok) {
     location.href = address; // the browser tells what is wrong with it
     return;
   }
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".lineage");
+  if (mine !== latest) return;
   const held = graph?.held(at);
-  part.replaceWith(document.adoptNode(fresh));
+  document.querySelector(".lineage").replaceWith(document.adoptNode(fresh));
   if (!isFirst) history.pushState(null, "", fresh.dataset.address ?? address);
   start(held);
 }

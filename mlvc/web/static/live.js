@@ -44,7 +44,11 @@ async function refresh() {
 
 // One tab listens for all: browsers give a site six connections, and would leave the seventh tab waiting for ever.
 const channel = new BroadcastChannel("mlvc-events");
-channel.onmessage = (event) => hear(event.data);
+let isListening = false;
+channel.onmessage = (event) => {
+  if (event.data) hear(event.data);
+  else if (isListening) channel.postMessage(latest); // a new tab asks
+};
 
 function hear(now) {
   latest = now;
@@ -52,6 +56,7 @@ function hear(now) {
 }
 
 function listen() {
+  isListening = true;
   const events = new EventSource("/events");
   events.onmessage = (event) => {
     channel.postMessage(event.data);
@@ -61,6 +66,7 @@ function listen() {
   return new Promise(() => {}); // for as long as this tab is there
 }
 
+channel.postMessage("");
 if (navigator.locks) navigator.locks.request("mlvc-events", listen);
 else listen(); // not offered beyond this machine without HTTPS
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

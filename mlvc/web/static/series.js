@@ -1,4 +1,6 @@
 // What a run logged, as the server thins it out: asked for by key and stretch of the axis.
+export class Unanswered extends Error {}
+
 export class Source {
   constructor(address, of) {
     this.address = address;
@@ -8,8 +10,11 @@ export class Source {
   async ask(plain, keys) {
     const asked = new URLSearchParams({ of: this.of, ...plain });
     for (const key of keys) asked.append("key", key);
-    const answer = await fetch(`${this.address}?${asked}`);
-    return answer.ok ? answer.json() : { keys: [], left_out: 0, is_live: false, series: {} };
+    const answer = await fetch(`${this.address}?${asked}`).catch(() => null);
+    if (!answer) throw new Unanswered("The server does not answer any more. mlvc ui starts it.");
+    const found = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Unanswered(found.error ?? `The server answers ${answer.status}.`);
+    return found;
   }
 
   // Which keys there are.
@@ -22,7 +27,7 @@ export class Source {
   }
 }
 
-// The same within a page that was written to a file: all that there is, by step.
+// The same within a page that was written to a file: all that there is, by one axis.
 export class InlineSource {
   constructor(element) {
     this.whole = JSON.parse(element.textContent);
@@ -38,16 +43,21 @@ export class InlineSource {
 }
 
 // The mean of a value and those before it, each worth `weight` of the one after it; without a pull to zero at the beginning.
-export function smoothed(values, weight) {
-  if (!weight) return values;
+function smoothed(values, weight) {
   let last = 0;
   let total = 0;
   return values.map((value) => {
-    if (value === null || value === undefined) return value;
+    if (value === null) return null;
     last = last * weight + (1 - weight) * value;
     total = total * weight + (1 - weight);
     return last / total;
   });
+}
+
+// A series' line: its points; or, where it is smoothed, that of the means of all points, for a spike is no fair choice of them.
+export function line(one, weight) {
+  if (!weight) return { x: one.x, y: one.y };
+  return one.mean_x ? { x: one.mean_x, y: smoothed(one.mean_y, weight) } : { x: one.x, y: smoothed(one.y, weight) };
 }
 
 // Series of several runs have x values of their own: uPlot wants one list of them. undefined is no point, null a gap.
