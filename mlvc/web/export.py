@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections import deque
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from mlvc import atomic_file
-from mlvc.errors import UsageError
+from mlvc.errors import LocalFileError, UsageError
+from mlvc.format.ids import digest
 from mlvc.web.application import application
 from mlvc.web.asking import Asker
 from mlvc.web.site import Site
 from mlvc.workspace.workspace import Workspace
 
 _ADDRESS = re.compile(r'(?P<before>\b(?:href|src)=")(?P<address>/[^"]*)"')
-_OPEN = re.compile(r'data-open="[^"]*"')
+_NUMBERS = '<script type="application/json"'
+_INLINE = re.compile(rf"({_NUMBERS}[^<]*</script>)")
+_NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 _PAGES = 20_000
 _LARGE = 8 << 20
 _LEFT_OUT = ("/act/", "/events", "/compare", "/openapi.json")
@@ -32,7 +37,11 @@ def export(workspace: Workspace, folder: Path, tell: Callable[[str], None]) -> i
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty", hint="name a new folder to export into")
-    asker = Asker(application(Site(workspace, is_export=True)))
+    with closing(Asker(application(Site(workspace, is_export=True)))) as asker:
+        return _written(asker, folder, tell)
+
+
+def _written(asker: Asker, folder: Path, tell: Callable[[str], None]) -> int:
     waiting = deque(["/", "/registry", "/artifacts", "/runs"])
     seen = set(waiting)
     count = 0
@@ -52,9 +61,14 @@ def export(workspace: Workspace, folder: Path, tell: Callable[[str], None]) -> i
             seen.update(fresh)
             waiting.extend(fresh)
         target = folder / file_of(address)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        atomic_file.replace(target, data)
-    asker.close()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            atomic_file.replace(target, data)
+        except (OSError, LocalFileError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError) or cause.errno not in _NO_PLACE:
+                raise
+            tell(f"left out: {address} (a file and a folder have the same name, or it is too long)")
     return count
 
 
@@ -64,17 +78,28 @@ def file_of(address: str) -> str:
     path = "/".join(_safe(part) for part in unquote(plain).strip("/").split("/"))
     if is_page(plain):
         return f"{path}/index.html" if path else "index.html"
-    return f"{path}.txt" if path.lower().endswith(_ACTIVE) and not path.startswith("static/") else path
+    return path if path.startswith("static/") or path.lower().endswith(_PASSIVE) else f"{path}.txt"
 
 
 _INDEX = re.compile(r"_*index\.html")
-_ACTIVE = (".html", ".htm", ".xhtml", ".svg")
+_PASSIVE = (
+    ".txt", ".csv", ".tsv", ".json", ".jsonl", ".yaml", ".yml", ".toml", ".md", ".log", ".parquet", ".npy", ".npz", ".safetensors", ".pt", ".pth", ".bin", ".gguf", ".h5", ".zip", ".gz",
+    ".zst", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".wav", ".mp3", ".flac", ".ogg", ".m4a", ".mp4", ".webm", ".pdf", ".joblib", ".pkl", ".py", ".onnx",
+)  # fmt: skip
+"""What a browser, or a web server, does nothing with but show or save it. All else becomes a text."""
+
+_LONGEST_NAME = 200
 
 
 def _safe(part: str) -> str:
-    """Returns a part of a path that leads nowhere else, and is no page's own file."""
-    if part in (".", ".."):
-        return part.replace(".", "_")
+    """Returns a part of a path that leads nowhere else, is no page's own file, says nothing to a web server, and fits into a folder."""
+    if part.startswith("."):
+        part = f"_{part[1:]}"
+    if part == "_.":
+        part = "__"
+    if len(part.encode("utf-8", "replace")) > _LONGEST_NAME:
+        kept, ending = PurePosixPath(part).stem[:40], PurePosixPath(part).suffix[:12]
+        part = f"{kept}-{digest(part.encode('utf-8', 'replace')).hex()[:16]}{ending}"
     return f"_{part}" if _INDEX.fullmatch(part) else part
 
 
@@ -98,4 +123,5 @@ def _relative(text: str, address: str, found: list[str]) -> str:
         found.append(parts.path)
         return f'{match["before"]}{up}{file_of(parts.path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")}"'
 
-    return _OPEN.sub('data-open="#"', _ADDRESS.sub(moved, text))
+    # A page's own numbers stand in one element, and are no addresses, whatever a metric is called.
+    return "".join(piece if piece.startswith(_NUMBERS) else _ADDRESS.sub(moved, piece) for piece in _INLINE.split(text))

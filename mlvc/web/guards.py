@@ -73,6 +73,8 @@ class Guards:
         host = host_of(request.headers)
         if host not in self.hosts and not (self.any_address and _is_address(host)):
             return PlainTextResponse(f"this site is not called {host!r}", 421)
+        if _is_of_another_site(request.headers):
+            return PlainTextResponse("this site answers its own pages, and addresses that somebody opens", 403)
         if request.method not in _SAFE_METHODS:
             origin = request.headers.get("origin")
             own = request.headers.get("host", "")
@@ -90,6 +92,13 @@ class Guards:
         if not secrets.compare_digest(known.encode(), self.token.encode()):
             return PlainTextResponse("open the address that 'mlvc ui' printed: it holds a token", 401)
         return None
+
+
+def _is_of_another_site(headers: Headers) -> bool:
+    """Tells whether a browser says that a page elsewhere asks, other than by a link that somebody follows: it must not even cause work."""
+    if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
+        return False
+    return headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest") != "document"
 
 
 def _is_address(host: str) -> bool:

@@ -74,7 +74,8 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
     if len(nodes) <= _AT_ONCE or rendering.site_of(request).is_export:
         for node, said in zip(graph.nodes, nodes, strict=True):
             said["details"] = lineage_details.of(workspace, view, node)
-    attributes = {node.key: _attributes(node, opens[node.key]) for node in graph.nodes}
+    is_export = rendering.site_of(request).is_export
+    attributes = {node.key: _attributes(node, "#" if is_export else opens[node.key]) for node in graph.nodes}
     query = addresses.lineage(focus, asked.pairs()).partition("?")[2]
     return {
         "later": "",

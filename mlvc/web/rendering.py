@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _LONGEST_VALUE = 200
+_LONGEST_PRETTY = 20_000
 _PATCH_LINES = 10_000
 
 
@@ -68,8 +69,9 @@ def _value(value: Any) -> str:
 
 
 def _pretty(value: Any) -> str:
+    """Returns a value of many on a page, one item a line, cut where it is long."""
     text, is_cut = texts.pretty(value)
-    return f"{text}\n…" if is_cut else text
+    return f"{text[:_LONGEST_PRETTY]}\n…" if is_cut or len(text) > _LONGEST_PRETTY else text
 
 
 def site_of(request: Request) -> Site:

@@ -41,6 +41,8 @@ _MOST_OFFERED = 200
 """Columns to choose from without typing their name: of those that the newest runs have."""
 
 _MOST_GROUPS = 200
+_MOST_CHOSEN = 50
+_LONGEST_QUESTION = 2_000
 _LOG_BYTES = 512 << 10
 _PATCH_BYTES = 512 << 10
 
@@ -52,6 +54,8 @@ def runs_page(request: Request) -> Response:
     query = request.query_params
     wanted, order, by = query.get("q", "").strip(), query.get("sort", ""), query.get("group", "")
     start = queries.page(request)
+    if len(request.url.query) > _LONGEST_QUESTION * 4 or len(query.getlist("col")) > _MOST_CHOSEN or len(wanted) > _LONGEST_QUESTION:
+        raise UsageError("this address asks for too much", hint=f"a table has at most {_MOST_CHOSEN} columns, a filter {_LONGEST_QUESTION:,} characters")
     found, groups, problem = None, [], ""
     try:
         asked = run_conditions.question(wanted)

@@ -21,6 +21,9 @@ _NO_CELLS = (*_OWN, "metrics", "plan")
 
 _SCALARS = (str, int, float, bool)
 _MOST_ITEMS = 100
+_LONGEST = 4_096
+"""Characters of a text that count; nobody sorts by what comes after."""
+
 _DEEPEST = 16
 _INFINITE = {"Infinity": math.inf, "-Infinity": -math.inf}
 """As records spell numbers that JSON has no word for."""
@@ -59,6 +62,7 @@ def _flatten(found: dict[str, Cell], name: str, held: Mapping[str, Any], depth: 
 
 def _storable(value: Any) -> Any:
     if value.__class__ is str:
+        value = value[:_LONGEST]
         return value if value.isascii() else value.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
     if value.__class__ is int and not _LEAST_INT <= value <= _GREATEST_INT:
         return str(value)

@@ -17,6 +17,7 @@ from mlvc.workspace.run_cells import Cell
 
 _COMPARES: dict[str, Callable[[Any, Any], bool]] = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _CONDITION = re.compile(r"(?P<name>.*?)(?P<operator>!=|>=|<=|=|>|<)(?P<wanted>.*)", re.DOTALL)
+_MOST_PARTS = 50
 WORDS_OF = ("name", "label", "job_type", "group", "tags")
 """Where words are looked for."""
 
@@ -87,4 +88,6 @@ def question(text: str) -> Question:
         raise UsageError(f"this filter cannot be read: {error}", hint="a quotation mark needs its other half") from error
     asks = [any(sign in part for sign in "=<>") for part in parts]
     conditions = tuple(parse(part) for part, is_one in zip(parts, asks, strict=True) if is_one)
+    if len(parts) > _MOST_PARTS:
+        raise UsageError(f"this filter has {len(parts):,} parts, at most {_MOST_PARTS} are looked at")
     return Question(conditions, tuple(part.lower() for part, is_one in zip(parts, asks, strict=True) if not is_one))

@@ -95,8 +95,9 @@ def _fitting(columns: Columns, question: Question, project: str | None) -> list[
     for condition in question.conditions:
         column, test = columns.column(condition.name), condition.test()
         places = [place for place in places if test(column[place])]
-    for word in question.words:
-        having = {place for name in WORDS_OF for place in _holding(columns.column(name), places, word)}
+    texts = [columns.column(name) for name in WORDS_OF] if question.words else []
+    for word in dict.fromkeys(question.words):
+        having = {place for text in texts for place in _holding(text, places, word)}
         places = [place for place in places if place in having]
     return places
 

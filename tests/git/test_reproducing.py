@@ -459,7 +459,7 @@ def test_interrupted_it_ends_the_run_and_takes_the_worktree_away(trained, tmp_pa
         assert line, "it ended before it began"
         said += line
     os.killpg(program.pid, signal.SIGINT)
-    out, err = program.communicate(timeout=30)
+    out, err = program.communicate(timeout=120)
     assert program.returncode not in (0, None) and b"mlvc/workspace" not in err
     assert not list(temporary.iterdir()) and len(trained.git("worktree", "list").out.splitlines()) == 1
     run = trained.mlvc("--json", "show", "project-reproduced/first").data

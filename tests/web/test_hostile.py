@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from asked_pages import Browser, publish, record
 
+from mlvc.format.ids import RunId
+from mlvc.format.operations import RunHead
 from mlvc.web import export, tables
 from mlvc.workspace import registry
 
@@ -156,3 +160,56 @@ def test_facts_of_any_kind_and_a_console_of_one_line_break_no_page(workspace):
         assert len(browser.page(f"/runs/p/{run.label}{tab}")) < LARGE_PAGE
     assert json.loads(browser.page(f"/api/v1/runs/p/{run.label}/console?start=9999990"))["text"] == "y" * 10
     run.finish(0)
+
+
+def test_an_address_that_asks_for_too_much_is_refused(workspace):
+    record(workspace, name="a")
+    browser = Browser(workspace)
+    assert browser.get("/runs/p?" + "&".join(f"col=c{number}" for number in range(8_000))).status == 400
+    assert browser.get("/runs/p?q=" + "n+" * 900).text.count("at most 50") == 1
+    assert browser.get("/api/v1/runs?filter=a%3D" + "[" * 30_000).status == 200
+    assert browser.get("/runs/p?q=a%3D" + "[" * 1_500).status == 200
+
+
+def test_facts_that_are_not_what_they_must_be_hide_nothing(workspace):
+    record(workspace, name="good", rows=[{"x": 1}])
+    odd = ['"x"', "[1]", "1e18", "-5", '"Infinity"', "{{{", "253402300800000", "null", "1e400"]
+    for number, value in enumerate(odd):
+        facts = {"name": f'"odd{number}"', "created_ms": value, "runtime_s": value, "git": value, "command": value, "state": value, "metrics": value}
+        with workspace.committing("stranger") as commit:
+            commit.say(RunHead(RunId(bytes([number]) * 16), "p", f"odd{number}", (), facts, {"k": value}, {"k": value}))
+    browser = Browser(workspace)
+    browser.page("/")
+    for address in ("/runs/p", "/runs/p?sort=created_ms", "/runs/p?group=state", "/api/v1/runs"):
+        assert "good" in browser.page(address)
+    for number in range(len(odd)):
+        for tab in ("", "/overview", "/config", "/code", "/data", "/logs", "/system", "/lineage"):
+            browser.page(f"/runs/p/odd{number}{tab}")
+
+
+@pytest.mark.parametrize(("headers", "status"), [
+    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "empty"}, 403),
+    ({"sec-fetch-site": "same-site", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}, 403),
+    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"}, 403),
+    ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}, 200),
+    ({"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}, 200),
+    ({"sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}, 200),
+])  # fmt: skip
+def test_pages_elsewhere_cause_no_work(workspace, headers, status):
+    assert Browser(workspace).asker.ask("/runs", headers=headers).status == status
+
+
+def test_a_metric_may_be_called_like_an_attribute(workspace, tmp_path):
+    record(workspace, name="odd", rows=[{'data-open="x" href="/runs"': 1.0, 'src="/a"': 2.0}])
+    export.export(workspace, tmp_path / "site", lambda _: None)
+    page = next((tmp_path / "site" / "runs" / "p").glob("*/index.html")).read_text()
+    found = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+    assert sorted(found["series"]) == ['data-open="x" href="/runs"', 'src="/a"']
+
+
+@pytest.mark.parametrize("name", ["evil.xml", ".htaccess", "p.shtml", "x.xht", "d.mhtml", "a.svg", "a.HTML", "web.config", "no-ending", "n" * 250 + ".svg", "é" * 120 + ".csv"])
+def test_an_exported_file_is_one_that_nothing_runs(name):
+    found = export.file_of(f"/artifacts/p/a/v0/raw/{quote(name)}").rpartition("/")[2]
+    assert found.lower().endswith((".txt", ".csv"))
+    assert not found.startswith(".")
+    assert len(found.encode()) <= 255
