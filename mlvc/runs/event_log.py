@@ -114,17 +114,33 @@ def read(path: Path) -> Iterator[Any]:
         DamageError: a record's bytes changed.
         NewerFormatError: the log is of a newer format.
     """
+    for _, record in _records(path, 0):
+        yield record
+
+
+def read_from(path: Path, start: int) -> tuple[list[Any], int]:
+    """Returns the records from a byte on, 0 for all, and the byte after the last; raises as `read` does."""
+    found = list(_records(path, start))
+    return [record for _, record in found], found[-1][0] if found else start
+
+
+def _records(path: Path, start: int) -> Iterator[tuple[int, Any]]:
+    """Yields (the byte after it, record)."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read()
     except OSError as error:
         raise local_file_error(error, f"read the run's log {path}") from error
-    if len(data) < len(_HEADER) or not any(data[: len(_HEADER)]):
-        return  # its writer has reserved space and not begun yet
-    if data[:5] != _HEADER[:5]:
-        raise DamageError(f"{path} is no run log: it begins with {data[:5]!r}")
-    if data[5] > _HEADER[5]:
-        raise NewerFormatError(f"{path} has log format {data[5]}, known here: {_HEADER[5]}", hint="install a newer mlvc")
-    at = len(_HEADER)
+    at = 0
+    if not start:
+        if len(data) < len(_HEADER) or not any(data[: len(_HEADER)]):
+            return  # its writer has reserved space and not begun yet
+        if data[:5] != _HEADER[:5]:
+            raise DamageError(f"{path} is no run log: it begins with {data[:5]!r}")
+        if data[5] > _HEADER[5]:
+            raise NewerFormatError(f"{path} has log format {data[5]}, known here: {_HEADER[5]}", hint="install a newer mlvc")
+        at = len(_HEADER)
     while at + _PREFIX.size <= len(data):
         size, crc = _PREFIX.unpack_from(data, at)
         if size == 0:
@@ -133,6 +149,6 @@ def read(path: Path) -> Iterator[Any]:
         if len(payload) < size:
             return
         if zlib.crc32(payload) != crc:
-            raise DamageError(f"{path} is damaged: the record at byte {at:,} does not match its checksum")
-        yield msgpack.unpackb(payload, raw=False, strict_map_key=False)
+            raise DamageError(f"{path} is damaged: the record at byte {start + at:,} does not match its checksum")
         at += _PREFIX.size + size
+        yield start + at, msgpack.unpackb(payload, raw=False, strict_map_key=False)

@@ -86,10 +86,15 @@ def add_up(logs: Iterable[Iterable[list[Any]]], started_s: float) -> Recorded:
     """
     done = Recorded()
     for log in logs:
-        for event in log:
-            _add(done, event, started_s)
-    done.system.sort(key=lambda row: row["_timestamp"])
+        add_events(done, log, started_s)
     return done
+
+
+def add_events(done: Recorded, log: Iterable[list[Any]], started_s: float) -> None:
+    """Adds a writer's events, or those that it wrote since, to what was added up before."""
+    for event in log:
+        _add(done, event, started_s)
+    done.system.sort(key=lambda row: row["_timestamp"])
 
 
 def _add(done: Recorded, event: list[Any], started_s: float) -> None:

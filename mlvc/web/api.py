@@ -144,8 +144,8 @@ def _series(request: Request) -> Response:
     asked = request.query_params
     with site.reading() as view:
         run = runs.run_of(request, site.workspace, view)
-        found = run_series.columns_of(site, view, run, of_system=asked.get("of") == "system")
-    return _answer(run_series.data(found, run, asked.getlist("key"), asked.get("x", series.STEP), most, low, high))
+        found = run_series.data(site, view, run, asked.getlist("key"), asked.get("x", series.STEP), most, low, high, of_system=asked.get("of") == "system")
+    return _answer(found)
 
 
 def _console(request: Request) -> Response:

@@ -146,7 +146,7 @@ def _charts(request: Request, _: Workspace, view: View, run: RecordedRun, *, of_
     site = rendering.site_of(request)
     if not site.is_export:
         return {"inline": []}
-    return {"inline": [run_series.data(run_series.columns_of(site, view, run, of_system=of_system), run, [], series.RUNTIME if of_system else series.STEP, series.POINTS)]}
+    return {"inline": [run_series.data(site, view, run, [], series.RUNTIME if of_system else series.STEP, series.POINTS, of_system=of_system)]}
 
 
 def _overview(request: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:

@@ -31,15 +31,35 @@ class Columns:
         rows: how many there are.
         axes: `_step`, `_runtime` (s) and `_timestamp` (s) of every row; NaN where a row has none.
         keys: key -> (row numbers, values).
-        left_out: how many keys there are beyond the first 500, which have no column.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self.rows = 0
         self.axes = {name: array("d") for name in (STEP, RUNTIME, TIMESTAMP)}
         self.keys: dict[str, tuple[array[int], array[float]]] = {}
-        more: set[str] = set()
-        for number, row in enumerate(rows):
+        self._more: set[str] = set()
+        self.add(rows)
+
+    @property
+    def left_out(self) -> int:
+        """How many keys there are beyond the first 500, which have no column."""
+        return len(self._more)
+
+    def drop_last(self) -> None:
+        """Takes the last row out again, for it may have got more values since."""
+        if not self.rows:
+            return
+        self.rows -= 1
+        for axis in self.axes.values():
+            axis.pop()
+        for numbers, values in self.keys.values():
+            if numbers and numbers[-1] == self.rows:
+                numbers.pop()
+                values.pop()
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Adds rows behind those that are there."""
+        for number, row in enumerate(rows, start=self.rows):
             self.rows += 1
             for name, axis in self.axes.items():
                 place = row.get(name)
@@ -49,13 +69,12 @@ class Columns:
                     continue
                 if key not in self.keys:
                     if len(self.keys) == _MOST_KEYS:
-                        more.add(key)
+                        self._more.add(key)
                         continue
                     self.keys[key] = (array("q"), array("d"))
                 numbers, values = self.keys[key]
                 numbers.append(number)
                 values.append(value)
-        self.left_out = len(more)
 
     @property
     def numbers(self) -> int:

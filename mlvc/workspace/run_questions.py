@@ -139,7 +139,7 @@ def _live(workspace: Workspace, identifier: RunId) -> tuple[Beginning, Recorded,
     one = LiveRun(folder)
     try:
         beginning = one.beginning()
-        return None if beginning is None else (beginning, one.recorded(beginning.started_s), one)
+        return None if beginning is None else (beginning, workspace.followed.recorded(one, beginning.started_s), one)
     except (LocalFileError, FileNotFoundError):
         if folder.is_dir():
             raise
@@ -218,7 +218,7 @@ def history(workspace: Workspace, view: View, identifier: RunId) -> list[dict[st
         rows += events.decode_history(contents.read_whole(workspace, *file))
     live = _live(workspace, identifier)
     if live is not None:
-        rows += live[1].history()
+        rows += [dict(row) for row in live[1].history()]
     return rows
 
 
@@ -229,6 +229,12 @@ def each_row(workspace: Workspace, view: View, identifier: RunId, *, of_system: 
     live = _live(workspace, identifier)
     if live is not None:
         yield from live[1].system if of_system else live[1].history()
+
+
+def count_writers(workspace: Workspace, identifier: RunId) -> int:
+    """Returns how many processes log, or logged, to a run under way; 0 for one that is sealed."""
+    live = _live(workspace, identifier)
+    return 0 if live is None else len(live[1].writers)
 
 
 def history_id(view: View, identifier: RunId, *, of_system: bool = False) -> tuple[bytes, ...]:

@@ -22,6 +22,7 @@ from mlvc.progress import SILENT, Progress
 from mlvc.repository.commit import Commit
 from mlvc.repository.repository import Repository
 from mlvc.runs import surroundings
+from mlvc.runs.following import Follower
 from mlvc.working_tree import placed_pins
 from mlvc.working_tree.raw_copies import RawCopies
 from mlvc.working_tree.stat_cache import StatCache
@@ -47,6 +48,7 @@ class Workspace:
         repository: the store.
         environment: the variables of this process, or of a test.
         progress: hears of long work.
+        followed: runs under way that were looked at.
     """
 
     def __init__(self, location: Location, environment: Mapping[str, str] | None = None) -> None:
@@ -57,6 +59,7 @@ class Workspace:
         self.settings = configuration.read(location.root)
         self.repository = Repository(location.store)
         self.repository.starts_journals = self.settings.may_start_journals
+        self.followed = Follower()
         self.run_project: str | None = None
         """The project of the run that this process has active here: names without a project mean its artifacts."""
         self._who: str | None = None
