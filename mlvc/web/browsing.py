@@ -10,7 +10,7 @@ from msgspec import Struct
 from mlvc.fold.questions import Member, View
 from mlvc.format.manifest import Entry, FileEntry, ReferenceEntry
 from mlvc.web import file_kinds, markdown, tables, texts
-from mlvc.web.tables import Table
+from mlvc.web.table_pages import NotATableError, Table
 from mlvc.workspace import contents
 from mlvc.workspace.contents import Contents
 from mlvc.workspace.workspace import Workspace
@@ -97,12 +97,12 @@ def preview(workspace: Workspace, held: Contents, path: str, page: int) -> Previ
     for kind, known in (("image", file_kinds.IMAGES), ("sound", file_kinds.SOUNDS), ("film", file_kinds.FILMS), ("page", file_kinds.PAGES)):
         if suffix in known:
             return Preview(kind)
+    if suffix in tables.ENDINGS:
+        try:
+            return Preview("table", table=tables.page(workspace, held, path, page))
+        except NotATableError as error:
+            return Preview("text", error.message)
     with contents.open_entry(workspace, held, path) as file:
-        if suffix in (".parquet", ".csv", ".tsv"):
-            try:
-                return Preview("table", table=tables.parquet(file, page) if suffix == ".parquet" else tables.separated(file, page, "\t" if suffix == ".tsv" else ","))
-            except tables.NotATableError as error:
-                return Preview("text", error.message)
         head = file.read(_JSON_BYTES if suffix in (".json", ".ipynb") and entry.size <= _JSON_BYTES else texts.MOST_BYTES)
     if suffix == ".json" and entry.size == len(head):
         try:

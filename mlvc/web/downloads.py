@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from mlvc.errors import NotFoundError, UsageError
 from mlvc.format.manifest import FileEntry
-from mlvc.web import addresses, browsing, file_kinds, guards, queries, rendering, runs, tables
+from mlvc.web import addresses, browsing, file_kinds, guards, queries, rendering, runs, table_pages
 from mlvc.web.artifacts import TABS, common, member_of
 from mlvc.workspace import contents, run_questions
 
@@ -30,7 +30,7 @@ def file_page(request: Request) -> Response:
     raw = addresses.entry(member.collection, member.label, path, "raw")
     return rendering.page(
         request, "file", title=f"{PurePosixPath(path).name} of {about['row']['name']}", tab="files", tabs=TABS, entry=entry, preview=preview, raw=raw,
-        has_tensors=PurePosixPath(path).suffix.lower() in file_kinds.TENSORS, rows_per_page=tables.ROWS, **about,
+        has_tensors=PurePosixPath(path).suffix.lower() in file_kinds.TENSORS, rows_per_page=table_pages.ROWS, **about,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from mlvc.workspace.comparing import MODIFIED, EntryChange
 from mlvc.workspace.contents import Contents
 from mlvc.workspace.workspace import Workspace
 
-MOST_ROWS = 50_000
+MOST_ROWS = 20_000
 _TABLES = 5
 _SHOWN = 50
 
@@ -38,7 +38,7 @@ class TableChange(Struct, frozen=True):
 def between(workspace: Workspace, view: View, before: Member, after: Member, files: Sequence[EntryChange]) -> list[TableChange]:
     """Returns how the first few changed tables of two versions differ; what cannot be read as a table is left out."""
     old, new = (contents.of(workspace, view, member.version) for member in (before, after))
-    changed = [one.path for one in files if one.kind == MODIFIED and PurePosixPath(one.path).suffix.lower() in (".csv", ".tsv", ".parquet")]
+    changed = [one.path for one in files if one.kind == MODIFIED and PurePosixPath(one.path).suffix.lower() in tables.ENDINGS]
     found = (_between(workspace, path, old, new) for path in changed[:_TABLES])
     return [one for one in found if one is not None]
 

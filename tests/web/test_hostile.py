@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import re
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from asked_pages import Browser, publish, record
 
 from mlvc.format.ids import RunId
 from mlvc.format.operations import RunHead
-from mlvc.web import export, tables
+from mlvc.web import export, table_pages
 from mlvc.workspace import registry
 
 LARGE_PAGE = 2 << 20
@@ -34,7 +35,7 @@ def test_deep_json_is_cut_where_indentation_would_make_it_gigabytes(workspace):
 def test_wide_tables_show_their_first_columns(workspace):
     text = file_page(workspace, "c.csv", (b",".join([b"1"] * 5_000) + b"\n") * 120)
     assert "4,800 more columns are not shown" in text
-    assert text.count("<th>") == tables.MOST_COLUMNS
+    assert text.count("<th>") == table_pages.MOST_COLUMNS
     publish(workspace, "long", {"l.csv": b"x" * 3_000_000})
     assert "more than a million characters" in Browser(workspace).page("/artifacts/p/long/v0/files/l.csv")
 
@@ -213,3 +214,31 @@ def test_an_exported_file_is_one_that_nothing_runs(name):
     assert found.lower().endswith((".txt", ".csv"))
     assert not found.startswith(".")
     assert len(found.encode()) <= 255
+
+
+def test_a_damaged_parquet_file_ends_its_reader_and_nothing_else(workspace):
+    pyarrow = pytest.importorskip("pyarrow")
+    good = parquet(pyarrow.table({"a": [1, 2], "b": ["x", "y"]}))
+    chance = random.Random(0)
+    damaged = {}
+    for number in range(40):
+        data = bytearray(good)
+        for _ in range(chance.randrange(1, 4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        damaged[f"{number}.parquet"] = bytes(data)
+    crash = bytearray(good)
+    crash[204] = 0  # ends the process that reads it with pyarrow 26
+    publish(workspace, "bad", {**damaged, "crash.parquet": bytes(crash), "good.parquet": good})
+    browser = Browser(workspace)
+    for name in ("crash.parquet", *damaged, "good.parquet"):
+        assert browser.get(f"/artifacts/p/bad/v0/files/{name}").status == 200
+    assert "<td>y</td>" in browser.page("/artifacts/p/bad/v0/files/good.parquet")
+
+
+def test_a_small_parquet_file_of_gigabytes_is_not_looked_at(workspace):
+    pyarrow = pytest.importorskip("pyarrow")
+    large = parquet(pyarrow.table({"a": pyarrow.array(["x" * 40_000_000] * 100).dictionary_encode()}))
+    publish(workspace, "large", {"l.parquet": large})
+    text = Browser(workspace).page("/artifacts/p/large/v0/files/l.parquet")
+    assert len(text) < LARGE_PAGE
+    assert "table" in text
