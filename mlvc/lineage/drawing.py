@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mlvc.lineage import picture
-from mlvc.lineage.graph import RUN, Graph, Key, Node, key_text
+from mlvc.lineage.graph import ARTIFACT, RUN, Graph, Key, Node, key_text
 
 
 def as_text(graph: Graph) -> str:
@@ -66,11 +66,18 @@ def as_json(graph: Graph) -> str:
     return json.dumps(as_data(graph), indent=2, ensure_ascii=False) + "\n"
 
 
+_SHAPES = {RUN: ("box", "#d5f0dd"), ARTIFACT: ("ellipse", "#d6e4f7")}
+"""In Graphviz; all else is a group."""
+
+_BRACKETS = {RUN: ('["', '"]'), ARTIFACT: ('(["', '"])')}
+"""In Mermaid; a group is a box with two sides."""
+
+
 def as_dot(graph: Graph) -> str:
     """Returns the graph in Graphviz' language: runs green boxes, artifacts blue ellipses, from left to right."""
     lines = ["digraph lineage {", "  rankdir=LR;", '  node [fontname="sans-serif", style=filled];']
     for node in graph.nodes:
-        shape, colour = ("box", "#d5f0dd") if node.key[0] == RUN else ("ellipse", "#d6e4f7")
+        shape, colour = _SHAPES.get(node.key[0], ("box3d", "#efeff2"))
         text = "\\n".join(_quoted(part) for part in (node.label, node.kind_label, ", ".join(node.marks)) if part)
         pen = ", penwidth=2" if node.key == graph.focus else ""
         lines.append(f'  "{key_text(node.key)}" [label="{text}", shape={shape}, fillcolor="{colour}"{pen}];')
@@ -88,7 +95,7 @@ def as_mermaid(graph: Graph) -> str:
     lines = ["flowchart LR"]
     for node in graph.nodes:
         text = "<br/>".join(_escaped(part) for part in (node.label, node.kind_label, ", ".join(node.marks)) if part)
-        left, right = ('["', '"]') if node.key[0] == RUN else ('(["', '"])')
+        left, right = _BRACKETS.get(node.key[0], ('[["', '"]]'))
         lines.append(f"  {number[node.key]}{left}{text}{right}")
     lines += [f"  {number[before]} --> {number[after]}" for before, after in graph.edges]
     lines += ["  classDef run fill:#d5f0dd,stroke:#2e7d46", "  classDef artifact fill:#d6e4f7,stroke:#2a5c9a"]

@@ -53,12 +53,14 @@ class Graph(Struct, frozen=True):
         focus: the node that it is about.
         nodes, edges: what is drawn.
         beside: of nodes where more could be drawn, or less.
+        is_cut: whether there are more nodes than were to be drawn.
     """
 
     focus: Key
     nodes: tuple[Node, ...]
     edges: tuple[tuple[Key, Key], ...]
     beside: Mapping[Key, Sides] = field(default_factory=dict)
+    is_cut: bool = False
 
 
 class Extent(Struct, frozen=True):
@@ -68,7 +70,7 @@ class Extent(Struct, frozen=True):
         up, down: steps from the focus, None for all.
         more: (side, node): its neighbours on that side are drawn as well, in this order.
         less: (side, node): what is only reached through that side of it is not.
-        most: nodes; the walk ends where there are as many.
+        most: nodes; of more, the nearest.
     """
 
     up: int | None = None
@@ -89,7 +91,7 @@ def key_text(key: Key) -> str:
 
 
 def walk(start: Key, neighbours: tuple[Neighbours, Neighbours], extent: Extent) -> tuple[list[Key], list[tuple[Key, Key]], set[tuple[int, Key]]]:
-    """Returns what an extent holds: nodes, edges, and the (side, node) whose neighbours were all followed.
+    """Returns what an extent holds: nodes, edges, and the (side, node) whose neighbours were followed.
 
     Args:
         start: where to begin.
@@ -109,18 +111,20 @@ def walk(start: Key, neighbours: tuple[Neighbours, Neighbours], extent: Extent) 
             edges[(key, other) if side == BELOW else (other, key)] = None
             yield other
 
-    for side, depth in ((ABOVE, extent.up), (BELOW, extent.down)):
-        level, steps, seen = [start], 0, {start}
-        while level and (depth is None or steps < depth):
+    levels, seen, steps = [[start], [start]], [{start}, {start}], 0
+    depths = (extent.up, extent.down)
+    while any(levels):  # a step on either side, and then another: where there are too many, the nearest count
+        for side, depth in enumerate(depths):
             following: list[Key] = []
-            for key in level:
+            for key in levels[side] if depth is None or steps < depth else ():
                 if (side, key) in extent.less:
                     continue
                 for other in follow(side, key):
-                    if other not in seen:
-                        seen.add(other)
+                    if other not in seen[side]:
+                        seen[side].add(other)
                         following.append(other)
-            level, steps = following, steps + 1
+            levels[side] = following
+        steps += 1
     for side, key in extent.more:
         if key in nodes:
             deque(follow(side, key), maxlen=0)

@@ -44,4 +44,4 @@ def grouped(graph: Graph, opened: Collection[bytes] = ()) -> Graph:
     edges = dict.fromkeys((instead.get(before, before), instead.get(after, after)) for before, after in graph.edges)
     order = sorted(nodes, key=lambda key: levels[key]) if groups else list(nodes)  # a group may stand before what its later members came from
     beside = {key: sides for key, sides in graph.beside.items() if key in nodes}
-    return Graph(graph.focus, tuple(nodes[key] for key in order), tuple(edges), beside)
+    return Graph(graph.focus, tuple(nodes[key] for key in order), tuple(edges), beside, graph.is_cut)

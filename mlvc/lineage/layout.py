@@ -15,6 +15,9 @@ Point = tuple[float, float]
 
 _ROUNDS = 12
 _STEADY = 3
+_MOST_BENDS = 30_000
+"""Of more places that long edges pass, none are given: those edges are drawn straight, over what lies between."""
+
 _MOST_SWAPPED = 400
 """Layers of more places are ordered by medians alone: swapping neighbours costs the square of their edges."""
 
@@ -115,8 +118,12 @@ class _Grid:
         self.chains: dict[tuple[Hashable, Hashable], list[int]] = {}
         self.rows: list[list[int]] = [[] for _ in range(max(layers.values(), default=-1) + 1)]
         links: list[tuple[int, int]] = []
+        is_straight = sum(layers[b] - layers[a] - 1 for a, b in edges) > _MOST_BENDS
         for a, b in dict.fromkeys(edges):
-            chain = []
+            chain: list[int] = []
+            if is_straight and layers[b] - layers[a] > 1:
+                self.chains[a, b] = chain
+                continue
             last = self.number[a]
             for layer in range(layers[a] + 1, layers[b]):
                 dummy = len(self.layer_of)

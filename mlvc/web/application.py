@@ -35,7 +35,7 @@ from mlvc.web.site import Site
 _LOOK_AGAIN_S = 1.0
 _LOOKS_FOR_THE_END = 5
 _MOST_FORM_BYTES = 1 << 20
-_SCRIPTS = ("charts", "lineage", "media")
+_SCRIPTS = ("charts", "lineage", "logs", "media")
 _COLLECTION = ("/artifacts/{project}/{name}", "/registry/{name}")
 
 

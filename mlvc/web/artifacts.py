@@ -17,6 +17,7 @@ from mlvc.workspace.workspace import Workspace
 
 TABS = ("overview", "files", "metadata", "lineage", "history", "usage")
 PER_PAGE = 100
+_MOST_USERS = 20
 
 
 def registry_page(request: Request) -> Response:
@@ -100,6 +101,8 @@ def version_page(request: Request) -> Response:
     with site.reading() as view:
         member = member_of(request, view)
         values = {**common(site.workspace, view, member), **_PARTS[tab](request, site.workspace, view, member)}
+    if tab == "lineage":
+        values["lineage"] = lineage_view.drawn(values["lineage"])
     return rendering.page(request, f"version_{tab}", title=values["row"]["name"], tab=tab, tabs=TABS, **values)
 
 
@@ -126,7 +129,8 @@ def _overview(_: Request, workspace: Workspace, view: View, member: Member) -> d
     except NotFoundError as error:
         problem = error.message
     makers = [row for p in said if p.run is not None and (row := collections.run_row(workspace, view, p.run)) is not None]
-    users = [row for run in islice(run_questions.users(workspace, view, member.version), 20) if (row := collections.run_row(workspace, view, run)) is not None]
+    all_users = run_questions.users(workspace, view, member.version)
+    users = [row for run in all_users[:_MOST_USERS] if (row := collections.run_row(workspace, view, run)) is not None]
     return {
         "description": description,
         "publications": said,
@@ -137,6 +141,7 @@ def _overview(_: Request, workspace: Workspace, view: View, member: Member) -> d
         "problem": problem,
         "makers": makers,
         "users": users,
+        "more_users": max(0, len(all_users) - _MOST_USERS),
         "verdicts": _verdicts(workspace, view, member),
     }
 

@@ -32,7 +32,7 @@ def page(request: Request) -> Response:
         start = lineage_query.start_of(view, request.query_params.get("of", ""))
         values = of(request, site.workspace, view, start)
         title = tracing.node(site.workspace, view, start).label
-    return rendering.page(request, "lineage", title=f"Lineage of {title}", lineage=values)
+    return rendering.page(request, "lineage", title=f"Lineage of {title}", lineage=drawn(values))
 
 
 def download(request: Request) -> Response:
@@ -58,7 +58,7 @@ _ENDINGS = {"svg": "svg", "png": "png", "dot": "dot", "mermaid": "mmd", "json": 
 
 
 def of(request: Request, workspace: Workspace, view: View, start: Member | RunId) -> dict[str, Any]:
-    """Returns what a page needs to show a lineage: picture, list, details of each node, and addresses to ask for more.
+    """Returns what a page needs to show a lineage: what `drawn` draws, list, details of each node, and addresses to ask for more.
 
     Of a large one only where to ask for the rest: the page is there at once, and the picture follows.
     """
@@ -68,7 +68,6 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
     if "whole" not in request.query_params and not rendering.site_of(request).is_export and tracing.is_larger_than(view, start, asked.extent, _AT_ONCE):
         return {"later": f"{address(asked)}{'&' if '?' in address(asked) else '?'}whole=1"}
     graph = grouping.grouped(tracing.around(workspace, view, start, asked.extent), asked.groups)
-    shown = picture.picture(graph)
     opens = {node.key: address(asked.with_open(node.key[1].hex())) if node.key[0] == GROUP else addresses.lineage(node.key) for node in graph.nodes}
     nodes = [_listed(view, node, graph.beside.get(node.key), opens[node.key]) for node in graph.nodes]
     if len(nodes) <= _AT_ONCE or rendering.site_of(request).is_export:
@@ -79,9 +78,8 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
     query = addresses.lineage(focus, asked.pairs()).partition("?")[2]
     return {
         "later": "",
-        "svg": Markup(picture.inner_svg(shown, attributes)),  # noqa: S704 - every text in it is escaped
-        "width": round(shown.width),
-        "height": round(shown.height),
+        "graph": graph,
+        "attributes": attributes,
         "nodes": nodes,
         "focus": focus,
         "at": request.query_params.get("do", "").split(":", 2)[-1] or focus,
@@ -94,8 +92,17 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
         "down": asked.down,
         "changed": address(lineage_query.Asked()) if asked != lineage_query.Asked() else "",
         "downloads": [(kind, f"/lineage.{kind}?{query}") for kind in ("svg", "png", "dot", "mermaid")],
-        "is_cut": len(graph.nodes) >= lineage_query.MOST_NODES,
+        "is_cut": graph.is_cut,
     }
+
+
+def drawn(lineage: dict[str, Any]) -> dict[str, Any]:
+    """Returns what `of` returned with its picture: it needs nothing of the repository, and may take a second, so no other page waits for it."""
+    if lineage["later"]:
+        return lineage
+    shown = picture.picture(lineage["graph"])
+    svg = Markup(picture.inner_svg(shown, lineage["attributes"]))  # noqa: S704 - every text in it is escaped
+    return {**lineage, "svg": svg, "width": round(shown.width), "height": round(shown.height)}
 
 
 def _addresses(path: str, focus: str) -> Callable[[Asked], str]:

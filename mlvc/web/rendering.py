@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _LONGEST_VALUE = 200
 _LONGEST_PRETTY = 20_000
-_PATCH_LINES = 10_000
+PATCH_LINES = 10_000
 
 
 @cache
@@ -115,7 +115,7 @@ def _done(site: Site, said: str) -> TransactionView | None:
 def highlighted_patch(text: str) -> Markup:
     """Returns a patch with its lines marked as added, removed, or about where they are."""
     marked = []
-    for line in text.splitlines()[:_PATCH_LINES]:
+    for line in text.splitlines()[:PATCH_LINES]:
         kind = {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "")
         if line.startswith(("diff ", "+++", "---", "index ")):
             kind = "about"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -22,13 +23,14 @@ from mlvc.web import (
     collections,
     lineage_view,
     logged_media,
+    patches,
     queries,
     rendering,
     run_series,
     series,
     texts,
 )
-from mlvc.workspace import resolving, run_cells, run_conditions, run_questions, run_search
+from mlvc.workspace import resolving, run_cells, run_columns, run_conditions, run_questions, run_search
 from mlvc.workspace.run_cells import Cell
 from mlvc.workspace.run_questions import RecordedRun
 from mlvc.workspace.workspace import Workspace
@@ -63,6 +65,7 @@ def runs_page(request: Request) -> Response:
         found, problem = run_search.Found([], 0), f"{error.message}; {error.hint}"
     if not problem and (wanted or order or by):
         with site.run_columns() as columns:
+            problem = _unknown([*(one.name for one in asked.conditions), order.removeprefix("-"), by], columns.names())
             found = run_search.search(columns, asked, project=project, order=order, start=start * PER_PAGE, count=PER_PAGE)
             if start > _last_page(found.count):
                 start = _last_page(found.count)
@@ -78,7 +81,7 @@ def runs_page(request: Request) -> Response:
         else:
             start = min(start, _last_page(total))
             some = run_questions.some_runs(site.workspace, view, project, start * PER_PAGE, PER_PAGE) if start else typical
-    offered = offered_columns([*typical, *some])
+    offered = offered_columns(some or typical)
     kept = [(name, value) for name, value in query.multi_items() if name not in ("page", "done") and value]
     unsorted = urlencode([(name, value) for name, value in kept if name != "sort"])
     columns_shown = [one for one in dict.fromkeys(query.getlist("col")) if one] or offered[:_COLUMNS]
@@ -90,15 +93,30 @@ def runs_page(request: Request) -> Response:
     )  # fmt: skip
 
 
+def _unknown(asked: Sequence[str], names: Sequence[str]) -> str:
+    """Returns what to say of columns that no run has anything in, "" where there is none: most are a name cut short."""
+    for one in asked:
+        if one and one not in names and one not in (run_columns.ID, run_columns.IS_LIVE):
+            near = [name for name in names if name.partition(".")[2] == one][:3] or difflib.get_close_matches(one, names, 3)
+            return f"no run has anything in '{one}'" + (f"; is it {' or '.join(near)}?" if near else "")
+    return ""
+
+
 def _last_page(count: int) -> int:
     return max(0, count - 1) // PER_PAGE
 
 
 def offered_columns(runs: list[RecordedRun]) -> list[str]:
-    """Returns the names of columns that some runs have something in: summaries first, then config."""
-    found = dict.fromkeys(name for run in runs for name in run_cells.of(run))
-    parts = [[name for name in found if name.startswith(part) and not name.startswith(f"{part}_")] for part in ("summary.", "config.")]
-    return [*parts[0], *parts[1]][:_MOST_OFFERED]
+    """Returns the names of columns that some runs have something in: first those that most have, and that tell them apart; half of them config."""
+    values: dict[str, list[Any]] = {}
+    for run in runs:
+        for name, value in run_cells.of(run).items():
+            values.setdefault(name, []).append(str(value))
+    ranked = sorted(values, key=lambda name: (-len(values[name]), len(set(values[name])) == 1))
+    parts = [[name for name in ranked if name.startswith(part) and not name.startswith(f"{part}_")] for part in ("summary.", "config.")]
+    half = _COLUMNS // 2
+    first = [*parts[0][: _COLUMNS - min(half, len(parts[1]))], *parts[1][:half]]
+    return [*first, *(name for part in parts for name in part if name not in first)][:_MOST_OFFERED]
 
 
 def _row(run: RecordedRun, columns: list[str]) -> list[Any]:
@@ -151,7 +169,16 @@ def _charts(request: Request, _: Workspace, view: View, run: RecordedRun, *, of_
 
 def _overview(request: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:
     facts = {name: value for name, value in run.facts.items() if name not in ("name", "state", "metrics", "plan", "git", "command")}
-    return {"facts": facts, "git": run.facts.get("git") or {}, "command": " ".join(map(str, run.facts.get("command") or ())), **_data(request, workspace, view, run)}
+    return {"facts": facts, "git": _git(run), "command": " ".join(map(str, run.facts.get("command") or ())), **_data(request, workspace, view, run)}
+
+
+def _git(run: RecordedRun) -> dict[str, Any]:
+    """Returns what is known of a run's code; a stranger's record may say anything."""
+    said = run.facts.get("git") or {}
+    found: dict[str, Any] = {name: value for name, value in said.items() if isinstance(value, (str, bool))}
+    left_out = said.get("left_out")
+    found["left_out"] = [one for one in left_out if isinstance(one, list) and len(one) == 2] if isinstance(left_out, list) else []
+    return found
 
 
 def _logs(request: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:
@@ -182,9 +209,11 @@ def _media(_: Request, workspace: Workspace, view: View, run: RecordedRun) -> di
 
 def _code(_: Request, workspace: Workspace, view: View, run: RecordedRun) -> dict[str, Any]:
     patch = run_questions.patch(workspace, view, run.id)
+    shown, is_cut = patches.readable(patch, _PATCH_BYTES)
     return {
-        "git": run.facts.get("git") or {},
-        "patch": rendering.highlighted_patch(texts.cut_lines(patch[:_PATCH_BYTES].decode("utf-8", "replace"))) if patch else "",
+        "git": _git(run),
+        "patch": rendering.highlighted_patch(texts.cut_lines(shown)) if patch else "",
+        "is_cut": is_cut or shown.count("\n") > rendering.PATCH_LINES,
         "patch_size": len(patch),
         "packages": run_questions.packages(workspace, view, run.id),
         "command": " ".join(map(str, run.facts.get("command") or ())),
@@ -215,7 +244,7 @@ def run_lineage(request: Request) -> Response:
     with site.reading() as view:
         run = run_of(request, site.workspace, view)
         values = lineage_view.of(request, site.workspace, view, run.id)
-    return rendering.page(request, "lineage", title=f"Lineage of {run.name or run.label}", lineage=values)
+    return rendering.page(request, "run_lineage", title=f"Lineage of {run.name or run.label}", lineage=lineage_view.drawn(values), run=run, tab="lineage", tabs=TABS)
 
 
 def compare_page(request: Request) -> Response:
@@ -224,13 +253,21 @@ def compare_page(request: Request) -> Response:
     asked = list(dict.fromkeys(request.query_params.getlist("run")))
     with site.reading() as view:
         runs = [run_of(request, site.workspace, view, one) for one in asked[:MOST_COMPARED]]
-    rows = _compared([run.config for run in runs])
+    cells = [run_cells.of(run) for run in runs]
+    rows = _compared([_of(one, "config.") for one in cells])
+    shown = [run.name or run.label for run in runs]
+    names_shown = [f"{name} {run.label}" if shown.count(name) > 1 else name for name, run in zip(shown, runs, strict=True)]
     return rendering.page(
         request, "compare_runs", title="Compare runs", inline=[], runs=runs, asked=len(asked), most=MOST_COMPARED,
         differing=[row for row in rows if row["differs"]], alike=[row for row in rows if not row["differs"]],
-        totals=[{**row, "differs": False} for row in _compared([run.summary for run in runs]) if not row["key"].startswith("_")],
+        totals=[{**row, "differs": False} for row in _compared([_of(one, "summary.") for one in cells]) if not row["key"].startswith("_")],
+        names_shown=names_shown,
         sources=[f"/api/v1{addresses.run(run.project, run.label)}/series" for run in runs],
     )  # fmt: skip
+
+
+def _of(cells: Mapping[str, Any], part: str) -> dict[str, Any]:
+    return {name.removeprefix(part): value for name, value in cells.items() if name.startswith(part)}
 
 
 def _compared(maps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -238,5 +275,5 @@ def _compared(maps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for key in sorted({key for one in maps for key in one}):
         values = [one.get(key) for one in maps]
-        rows.append({"key": key, "values": values, "differs": any(value != values[0] for value in values)})
+        rows.append({"key": key, "values": values, "differs": any(key not in one for one in maps) or any(value != values[0] for value in values)})
     return rows

@@ -54,7 +54,7 @@ def around(workspace: Workspace, view: View, start: Member | RunId, extent: Exte
         for key in keys:
             found = tuple(_beside(list(neighbours(key)), shown, (side, key) in followed) for side, neighbours in enumerate(sides))
             beside[key] = (found[ABOVE], found[BELOW])
-    return Graph(focus, tuple(_node(workspace, view, key) for key in keys), tuple(edges), beside)
+    return Graph(focus, tuple(_node(workspace, view, key) for key in keys), tuple(edges), beside, extent.most is not None and len(keys) >= extent.most)
 
 
 def is_larger_than(view: View, start: Member | RunId, extent: Extent, count: int) -> bool:

@@ -17,6 +17,9 @@ function replaceWith(part, now) {
   tellSavings();
 }
 
+// What the server said of each part last: scripts change what is shown.
+const said = new Map([...document.querySelectorAll("[data-live]")].map((part) => [part.dataset.live, part.innerHTML]));
+
 async function refresh() {
   const wanted = latest;
   if (busy || document.hidden || wanted === state) return;
@@ -28,9 +31,12 @@ async function refresh() {
     let isWhole = true;
     for (const part of document.querySelectorAll("[data-live]")) {
       const now = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
-      if (!now || now.innerHTML === part.innerHTML) continue;
+      if (!now || now.innerHTML === said.get(part.dataset.live)) continue;
       if (isInUse(part)) isWhole = false;
-      else replaceWith(part, now);
+      else {
+        said.set(part.dataset.live, now.innerHTML);
+        replaceWith(part, now);
+      }
     }
     if (isWhole) state = wanted; // or it is tried again
     if (wanted !== told) document.dispatchEvent(new Event("changed"));
@@ -81,7 +87,7 @@ function tellSavings() {
 }
 if (document.getElementById("saved")) {
   fetch("/api/v1/storage").then((answer) => answer.json()).then((found) => {
-    if (found.raw_bytes > found.stored_bytes) savings = `in packs on this disk, for ${human(found.raw_bytes)} of versions`;
+    if (found.raw_bytes > found.stored_bytes) savings = `in packs on this disk; of it ${human(found.stored_bytes)} hold versions of ${human(found.raw_bytes)}`;
     tellSavings();
   }).catch(() => null); // the server has ended, or the page goes
 }

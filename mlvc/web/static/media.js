@@ -1,9 +1,10 @@
 // Logged media one step at a time, with a slider; without it all steps stand below each other.
-for (const section of document.querySelectorAll("section[data-steps]")) {
+function begin(section) {
   const figures = [...section.querySelectorAll("figure")];
   const steps = [...new Set(figures.map((one) => Number(one.dataset.step)))].sort((a, b) => a - b);
-  if (steps.length < 2) continue;
+  if (steps.length < 2) return;
   const bar = section.querySelector(".bar");
+  if (!bar.hidden) return; // begun already
   const slider = bar.querySelector("input[type=range]");
   const all = bar.querySelector("input[type=checkbox]");
   const said = bar.querySelector("output");
@@ -20,3 +21,9 @@ for (const section of document.querySelectorAll("section[data-steps]")) {
   bar.addEventListener("input", show);
   show();
 }
+
+function beginAll() {
+  for (const section of document.querySelectorAll("section[data-steps]")) begin(section);
+}
+document.addEventListener("changed", beginAll);
+beginAll();
