@@ -114,6 +114,7 @@ def common(workspace: Workspace, view: View, member: Member) -> dict[str, Any]:
         "shown": names.display_collection(member.collection, workspace.project),
         "is_registry": names.is_registry(member.collection),
         "protected": sorted(view.protected(member.collection)),
+        "contested": [alias for alias, answer in sorted(view.aliases(member.collection).items()) if answer.in_conflict and member.version in answer.values],
     }
 
 

@@ -29,7 +29,8 @@ def sources(view: View, project: str | None = None) -> Iterator[CollectionView]:
 def summary(workspace: Workspace, view: View, one: CollectionView) -> dict[str, Any]:
     """Returns a collection as lists show it."""
     latest = view.latest(one.name)
-    aliases = [(alias, view.member(one.name, answer.version)) for alias, answer in sorted(view.aliases(one.name).items()) if answer.version is not None]
+    answers = sorted(view.aliases(one.name).items())
+    aliases = [(alias, view.member(one.name, answer.version)) for alias, answer in answers if answer.version is not None]
     description, tags = view.collection_details(one.name)
     return {
         "name": one.name,
@@ -42,6 +43,7 @@ def summary(workspace: Workspace, view: View, one: CollectionView) -> dict[str, 
         "description": description,
         "tags": tags,
         "protected": sorted(view.protected(one.name)),
+        "contested": [alias for alias, answer in answers if answer.in_conflict],
     }
 
 

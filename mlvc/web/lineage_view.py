@@ -75,6 +75,9 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
             said["details"] = lineage_details.of(workspace, view, node)
     is_export = rendering.site_of(request).is_export
     attributes = {node.key: _attributes(node, "#" if is_export else opens[node.key]) for node in graph.nodes}
+    words = {key_text(node.key): " ".join(member["label"] for member in node.details["members"]) for node in graph.nodes if node.key[0] == GROUP}
+    for said in nodes:
+        said["words"] = words.get(said["key"], "")
     query = addresses.lineage(focus, asked.pairs()).partition("?")[2]
     return {
         "later": "",

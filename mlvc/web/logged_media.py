@@ -44,6 +44,7 @@ def _of_value(key: str, step: int, value: Mapping[str, Any]) -> Iterator[Item]:
         return
     several = value.get("filenames")
     paths = [str(one) for one in several] if isinstance(several, list) else [str(value["path"])] if value.get("path") else []
+    paths = [one for one in paths if ".." not in one.split("/")]
     said = value.get("captions")
     captions = [str(one) for one in said] if isinstance(said, list) else [str(value.get("caption") or "")]
     for place, path in enumerate(paths):

@@ -83,6 +83,7 @@ def runs_page(request: Request) -> Response:
             some = run_questions.some_runs(site.workspace, view, project, start * PER_PAGE, PER_PAGE) if start else typical
     offered = offered_columns(some or typical)
     kept = [(name, value) for name, value in query.multi_items() if name not in ("page", "done") and value]
+    ungrouped = urlencode([(name, value) for name, value in kept if name not in ("group", "q")])
     unsorted = urlencode([(name, value) for name, value in kept if name != "sort"])
     columns_shown = [one for one in dict.fromkeys(query.getlist("col")) if one] or offered[:_COLUMNS]
     return rendering.page(
@@ -90,6 +91,7 @@ def runs_page(request: Request) -> Response:
         wanted=wanted, order=order, by=by, groups=[(group, _condition(by, group.value)) for group in groups[:_MOST_GROUPS]], group_count=len(groups),
         start=start, per_page=PER_PAGE, count=total if found is None else found.count, total=total, problem=problem, most=MOST_COMPARED,
         cells=[_row(run, columns_shown) for run in some], kept=f"{urlencode(kept)}&" if kept else "", unsorted=f"{unsorted}&" if unsorted else "",
+        ungrouped=f"{ungrouped}&" if ungrouped else "",
     )  # fmt: skip
 
 

@@ -23,10 +23,20 @@ Row = tuple[str, ...]
 
 
 class TableChange(Struct, frozen=True):
-    """How one table differs: columns of the later one, some of the rows, how many there are in all; whether only the first rows were looked at."""
+    """How one table differs.
+
+    Attributes:
+        columns: that both have; rows are compared in those.
+        new_columns, gone_columns: that only the later, or only the earlier one has.
+        added, removed: some of the rows.
+        added_count, removed_count: how many there are in all.
+        looked_at, is_cut: how many rows were compared at most, and whether there are more.
+    """
 
     path: str
     columns: Row
+    new_columns: Row
+    gone_columns: Row
     added: tuple[Row, ...]
     removed: tuple[Row, ...]
     added_count: int
@@ -47,9 +57,19 @@ def _between(workspace: Workspace, path: str, old: Contents, new: Contents) -> T
     was, now = tables.rows(workspace, old, path, MOST_ROWS), tables.rows(workspace, new, path, MOST_ROWS)
     if was is None or now is None:
         return None
-    gone, come = Counter(was[1]), Counter(now[1])
+    columns = tuple(name for name in now[0] if name in was[0])
+    gone, come = (Counter(_in(columns, *one)) for one in (was, now))
     gone.subtract(come)
     removed = [row for row, count in gone.items() for _ in range(max(0, count))]
     added = [row for row, count in gone.items() for _ in range(max(0, -count))]
     is_cut = len(was[1]) == MOST_ROWS or len(now[1]) == MOST_ROWS
-    return TableChange(path, now[0], tuple(added[:_SHOWN]), tuple(removed[:_SHOWN]), len(added), len(removed), MOST_ROWS, is_cut)
+    fresh, dropped = tuple(name for name in now[0] if name not in was[0]), tuple(name for name in was[0] if name not in now[0])
+    return TableChange(path, columns, fresh, dropped, tuple(added[:_SHOWN]), tuple(removed[:_SHOWN]), len(added), len(removed), MOST_ROWS, is_cut)
+
+
+def _in(columns: Row, names: Row, rows: list[Row]) -> list[Row]:
+    """Returns rows with only some of their columns, in that order."""
+    if columns == names:
+        return rows
+    places = [names.index(name) for name in columns]
+    return [tuple(row[place] if place < len(row) else "" for place in places) for row in rows]

@@ -83,3 +83,19 @@ def test_a_deletion_asks_and_is_undone(filled, open_page):
         assert page.get_by_role("link", name="v0").count() == 0
         page.get_by_role("button", name="Undo").click()
         page.get_by_role("link", name="v0").wait_for()
+
+
+def test_what_was_typed_into_another_form_is_there_after_one_was_sent(filled, open_page):
+    with served(filled) as address:
+        page = open_page()
+        page.goto(f"{address}/registry/best/v0")
+        page.get_by_text("Edit the description").click()
+        page.get_by_label("Description").fill("half a thought")
+        page.get_by_label("Alias", exact=True).fill("staging")
+        page.keyboard.press("Enter")
+        page.locator("[data-live=names]", has_text="staging").wait_for()
+        assert page.get_by_label("Description").input_value() == "half a thought"
+        page.get_by_role("button", name="Save").click()
+        page.locator(".markdown", has_text="half a thought").wait_for()
+        page.reload()
+        assert page.get_by_label("Alias", exact=True).input_value() == ""

@@ -244,3 +244,40 @@ def test_a_conflict_shows_both_sides(filled, tmp_path):
     version = re.search(r'name="version" value="([0-9a-f]{64})"><input type="hidden" name="alias"', text.replace("\n", ""))[1]
     assert browser.send("decide", collection="registry:model/best", version=version, alias="production").status == 303
     assert "in conflict" not in browser.page("/registry/best")
+
+
+def test_a_table_that_got_a_column_is_compared_in_the_others(workspace):
+    publish(workspace, "t", {"t.csv": b"id,v\n1,a\n2,b\n3,c\n"})
+    publish(workspace, "t", {"t.csv": b"new,id,v\nx,1,a\ny,2,B\nz,3,c\n"})
+    text = Browser(workspace).page("/artifacts/p/t/v1/compare/v0")
+    assert "columns added: new" in text
+    assert "1 rows added, 1 removed" in text
+
+
+def test_a_name_that_no_run_has_is_told_with_what_was_meant(workspace):
+    record(workspace, name="a", config={"lr": 1}, rows=[{"loss": 0.5}])
+    browser = Browser(workspace)
+    assert "is it summary.loss?" in browser.page("/runs/p?q=loss%3C1")
+    assert "is it config.lr?" in browser.page("/runs/p?sort=lr")
+    assert "no run has anything" not in browser.page("/runs/p?sort=config.lr&q=state%3Dfinished")
+
+
+def test_default_columns_are_those_that_tell_runs_apart(workspace):
+    for number in range(4):
+        record(workspace, name=f"r{number}", config={"lr": number, "same": 1}, rows=[{"loss": number}])
+    record(workspace, name="odd", config={"rare": 1}, rows=[{"strange": 1, "other": 2, "more": 3, "least": 4, "most": 5, "last": 6}])
+    heads = re.findall(r'title="([^"]*)"  ?(?:aria|>)', Browser(workspace).page("/runs/p"))
+    assert heads[0] == "summary.loss"
+    assert "config.lr" in heads
+
+
+def test_uncommitted_texts_are_shown_before_what_is_binary(workspace):
+    from mlvc.web import patches
+
+    binary = b"diff --git a/x.png b/x.png\nnew file mode 100644\nindex 0..1\nGIT binary patch\nliteral 5000\n" + b"z" * 5_000 + b"\n"
+    text = b"diff --git a/t.py b/t.py\n--- a/t.py\n+++ b/t.py\n@@ -1 +1 @@\n-a\n+b\n"
+    shown, is_cut = patches.readable(binary + text, 1_000)
+    assert shown.startswith("diff --git a/t.py")
+    assert shown.endswith("binary, not shown\n")
+    assert not is_cut
+    assert patches.readable(text * 100, 1_000)[1]

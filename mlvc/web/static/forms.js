@@ -9,6 +9,7 @@ addEventListener("submit", async (event) => {
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
     if (answer.ok) {
+      if (new URL(answer.url).pathname === location.pathname) keepTyped(form);
       location.assign(answer.url);
       return;
     }
@@ -27,3 +28,24 @@ function say(form, text) {
   said.textContent = text;
   form.append(said);
 }
+
+// What was typed into the other forms of a page is there again after one of them was sent.
+const place = `typed:${location.pathname}`;
+
+function fields() {
+  return [...document.querySelectorAll("form[method=post] input:not([type=hidden]), form[method=post] textarea")];
+}
+
+function keepTyped(sent) {
+  const typed = fields().filter((field) => field.form !== sent && field.value !== field.defaultValue).map((field) => [field.form.getAttribute("action"), field.name, field.value]);
+  sessionStorage.setItem(place, JSON.stringify(typed));
+}
+
+for (const [action, name, value] of JSON.parse(sessionStorage.getItem(place) ?? "[]")) {
+  const field = fields().find((one) => one.form.getAttribute("action") === action && one.name === name);
+  if (!field) continue;
+  field.value = value;
+  const fold = field.closest("details");
+  if (fold) fold.open = true;
+}
+sessionStorage.removeItem(place);

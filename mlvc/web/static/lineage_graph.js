@@ -165,7 +165,8 @@ export class Graph {
 
   find(text) {
     const wanted = text.trim().toLowerCase();
-    const fitting = this.boxes.filter((box) => wanted && box.getAttribute("aria-label").toLowerCase().includes(wanted));
+    const wordsOf = (box) => `${box.getAttribute("aria-label")} ${this.rows.get(box.dataset.key)?.dataset.words ?? ""}`.toLowerCase();
+    const fitting = this.boxes.filter((box) => wanted && wordsOf(box).includes(wanted));
     for (const box of this.boxes) box.classList.toggle("unfit", Boolean(wanted) && !fitting.includes(box));
     this.part.querySelector("#hits").textContent = !wanted ? "" : fitting.length ? `${fitting.length} of ${this.boxes.length}` : "none drawn here";
     if (fitting.length) this.choose(fitting[0], { move: true, focus: false });
