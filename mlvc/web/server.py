@@ -21,8 +21,9 @@ _TRIED = 20
 
 
 def serve(
-    workspace: Workspace, *, host: str = "127.0.0.1", port: int | None = None, is_read_only: bool = False, tell: Callable[[str], None], opened: Callable[[str], None]
-) -> None:
+    workspace: Workspace, *, host: str = "127.0.0.1", port: int | None = None, is_read_only: bool = False, asks_for_token: bool = False,
+    tell: Callable[[str], None], opened: Callable[[str], None],
+) -> None:  # fmt: skip
     """Serves pages; returns when it is stopped.
 
     Args:
@@ -30,6 +31,7 @@ def serve(
         host: an address of this machine; beyond loopback, pages are answered only to those who know a token.
         port: None for the first free one from `DEFAULT_PORT` on; 0 for any.
         is_read_only: whether pages change nothing.
+        asks_for_token: whether a token is needed on loopback, too.
         tell: hears the address to open.
         opened: is called with it once pages are answered.
 
@@ -38,7 +40,7 @@ def serve(
     """
     is_local = host in (*LOOPBACK, "::1")
     listening = _listen(host, port)
-    token = None if is_local else secrets.token_urlsafe(24)
+    token = None if is_local and not asks_for_token else secrets.token_urlsafe(24)
     is_any = host in ("0.0.0.0", "::")  # noqa: S104 - the user asked for it, and a token is needed
     shown = socket.gethostname().lower() if is_any else f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")

@@ -6,6 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+
+import pytest
 
 
 def test_the_command_serves_until_it_is_interrupted(filled):
@@ -29,3 +33,17 @@ def test_an_address_that_cannot_be_listened_on_is_said_in_a_sentence(filled):
         assert done.returncode == 2
         assert why in done.stderr
     taken.close()
+
+
+def test_a_token_can_be_asked_for_on_this_machine_too(filled):
+    child = subprocess.Popen([sys.executable, "-m", "mlvc", "ui", "--no-open", "--port", "0", "--token"], cwd=filled.root, stderr=subprocess.PIPE, text=True)
+    try:
+        address = child.stderr.readline().split()[2]
+        assert "?token=" in address
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(address.partition("?")[0])
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        assert b"Registry" in opener.open(address).read()
+    finally:
+        child.kill()
+        child.communicate()

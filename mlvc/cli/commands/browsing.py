@@ -13,10 +13,11 @@ from mlvc.errors import UnsupportedError
 @click.command("ui", epilog="Examples: mlvc ui   mlvc ui --read-only --port 8080   mlvc ui --export site")
 @click.option("--port", type=click.IntRange(0, 65535), help="Where to listen; default: the first free one from 5151 on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Another address than this machine's own: then a token is needed, and printed.")
+@click.option("--token", "asks_for_token", is_flag=True, help="Ask for a token on this machine, too: where others are logged in as well.")
 @click.option("--no-open", is_flag=True, help="Open no browser.")
 @click.option("--read-only", is_flag=True, help="Pages change nothing.")
 @click.option("--export", "folder", type=parameters.PATH, help="Write the pages into a new folder instead, to publish or attach them.")
-def ui_command(port: int | None, host: str, no_open: bool, read_only: bool, folder: Path | None) -> None:
+def ui_command(port: int | None, host: str, asks_for_token: bool, no_open: bool, read_only: bool, folder: Path | None) -> None:
     """Show registry, lineage, runs and artifacts in a browser, from this repository, without a network. Ctrl-C ends it."""
     workspace = context.workspace()
     try:
@@ -34,4 +35,7 @@ def ui_command(port: int | None, host: str, no_open: bool, read_only: bool, fold
 
             webbrowser.open(address)
 
-    server.serve(workspace, host=host, port=port, is_read_only=read_only, tell=lambda address: output.note(f"mlvc ui: {address}  (Ctrl-C ends it)"), opened=opened)
+    server.serve(
+        workspace, host=host, port=port, is_read_only=read_only, asks_for_token=asks_for_token,
+        tell=lambda address: output.note(f"mlvc ui: {address}  (Ctrl-C ends it)"), opened=opened,
+    )  # fmt: skip
