@@ -44,7 +44,7 @@ _MOST_IN_BULK = 400_000
 """Keys of a view that are folded in memory before they are written: some 100 MiB."""
 _AFTER_PREFIX = b"\x04"
 _MOST_REMEMBERED = 20_000
-"""Values that one look at everything keeps: some 10 MB."""
+"""Values that one look at everything keeps: some 20 MB."""
 
 
 class Standing(Struct, frozen=True):
@@ -140,7 +140,7 @@ class CachedView:
 
     @contextmanager
     def reading(self) -> Iterator[View]:
-        """One consistent view for several questions, whatever other processes fold meanwhile."""
+        """One consistent view for several questions, whatever other processes fold meanwhile; of no use after the block."""
         with self._lock:
             connection = self._database.connection
             if connection.in_transaction:

@@ -8,7 +8,6 @@ from pathlib import Path
 _FOLDER = Path(__file__).parent / "static"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=class |function |const )", re.MULTILINE)
-ENDING = ".bundle.js"
 
 
 def bundle(name: str) -> str:

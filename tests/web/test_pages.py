@@ -281,3 +281,13 @@ def test_uncommitted_texts_are_shown_before_what_is_binary(workspace):
     assert shown.endswith("binary, not shown\n")
     assert not is_cut
     assert patches.readable(text * 100, 1_000)[1]
+
+
+def test_logged_histograms_are_drawn(workspace):
+    good = {"_type": "histogram", "values": [1, 4, 2], "bins": [0, 1, 2, 3]}
+    odd = [{"_type": "histogram", "values": value} for value in ("x", [], ["a"], [-1], [1] * 5_000, None)]
+    run = record(workspace, rows=[{"weights": good, **{f"odd{number}": value for number, value in enumerate(odd)}}])
+    text = Browser(workspace).page(f"/runs/p/{run.label}/media")
+    assert text.count('class="bars"') == 1
+    assert text.count("<rect") == 3
+    assert "0 … 3" in text
