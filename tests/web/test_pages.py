@@ -291,3 +291,12 @@ def test_logged_histograms_are_drawn(workspace):
     assert text.count('class="bars"') == 1
     assert text.count("<rect") == 3
     assert "0 … 3" in text
+
+
+def test_compared_runs_tell_nested_values_apart(workspace):
+    first = record(workspace, name="same name", config={"opt": {"name": "adam", "lr": 1}, "none": None})
+    second = record(workspace, name="same name", config={"opt": {"name": "adam", "lr": 2}})
+    text = Browser(workspace).page(f"/compare?run=p/{first.label}&run=p/{second.label}")
+    assert re.search(r'<tr class="differs"><td>opt\.lr', text)
+    assert "1 is the same in all" in text
+    assert f"same name {first.label}" in text
