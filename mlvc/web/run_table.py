@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +12,7 @@ from starlette.responses import Response
 from mlvc.errors import UsageError
 from mlvc.web import queries, rendering
 from mlvc.web.run_comparison import MOST_COMPARED
-from mlvc.workspace import run_cells, run_columns, run_conditions, run_questions, run_search
+from mlvc.workspace import run_cells, run_conditions, run_questions, run_search
 from mlvc.workspace.run_cells import Cell
 from mlvc.workspace.run_questions import RecordedRun
 
@@ -44,7 +42,7 @@ def runs_page(request: Request) -> Response:
         found, problem = run_search.Found([], 0), "; ".join(filter(None, (error.message, error.hint)))
     if not problem and (wanted or order or by):
         with site.run_columns() as columns:
-            problem = _unknown([*(one.name for one in asked.conditions), order.removeprefix("-"), by], columns.names())
+            problem = run_search.unknown(columns, [*(one.name for one in asked.conditions), order.removeprefix("-"), by])
             found = run_search.search(columns, asked, project=project, order=order, start=start * PER_PAGE, count=PER_PAGE)
             if start > _last_page(found.count):
                 start = _last_page(found.count)
@@ -72,15 +70,6 @@ def runs_page(request: Request) -> Response:
         cells=[_row(run, columns_shown) for run in some], kept=f"{urlencode(kept)}&" if kept else "", unsorted=f"{unsorted}&" if unsorted else "",
         ungrouped=f"{ungrouped}&" if ungrouped else "",
     )  # fmt: skip
-
-
-def _unknown(asked: Sequence[str], names: Sequence[str]) -> str:
-    """Returns what to say of columns that no run has anything in, "" where there is none: most are a name cut short."""
-    for one in asked:
-        if one and one not in names and one not in (run_columns.ID, run_columns.IS_LIVE):
-            near = [name for name in names if name.partition(".")[2] == one][:3] or difflib.get_close_matches(one, names, 3)
-            return f"no run has anything in '{one}'" + (f"; is it {' or '.join(near)}?" if near else "")
-    return ""
 
 
 def _last_page(count: int) -> int:

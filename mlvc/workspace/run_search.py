@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from mlvc.fold.questions import View
 from mlvc.format.ids import RunId
-from mlvc.workspace import run_cells, run_questions
+from mlvc.workspace import run_cells, run_columns, run_questions
 from mlvc.workspace.run_cells import Cell
 from mlvc.workspace.run_columns import Columns
 from mlvc.workspace.run_conditions import WORDS_OF, Question
@@ -60,6 +61,16 @@ def search(columns: Columns, question: Question, *, project: str | None = None, 
     ids = columns.ids()
     some = (ids[place] for place in fitting[start : start + count])
     return Found([run for run in some if run is not None], len(fitting))
+
+
+def unknown(columns: Columns, asked: Sequence[str]) -> str:
+    """Returns what to tell of names that no run has anything under, "" where there are none: most are cut short."""
+    known = columns.names()
+    for one in asked:
+        if one and one not in known and one not in (run_columns.ID, run_columns.IS_LIVE):
+            near = [name for name in known if name.partition(".")[2] == one][:3] or difflib.get_close_matches(one, known, 3)
+            return f"no run has anything in '{one}'" + (f"; is it {' or '.join(near)}?" if near else "")
+    return ""
 
 
 def groups(columns: Columns, question: Question, by: str, means_of: list[str], *, project: str | None = None) -> list[Group]:

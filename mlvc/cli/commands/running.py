@@ -97,6 +97,9 @@ def runs_command(filters: tuple[str, ...], order: str, max_count: int, everythin
         if filters or order:
             with closing(RunColumns(workspace)) as kept, kept.caught_up(view) as columns:
                 chosen = run_search.search(columns, asked, project=project, order=order, count=max_count if of_commits is None else sys.maxsize)
+                problem = run_search.unknown(columns, [*(one.name for one in asked.conditions), order.removeprefix("-")])
+            if problem:
+                output.note(problem)
             runs = chosen.described(workspace, view)
         else:
             runs = run_questions.list_runs(workspace, view, project)
