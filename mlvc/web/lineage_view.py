@@ -62,22 +62,19 @@ def of(request: Request, workspace: Workspace, view: View, start: Member | RunId
 
     Of a large one only where to ask for the rest: the page is there at once, and the picture follows.
     """
+    is_export = rendering.site_of(request).is_export
     asked = lineage_query.asked(request)
     focus = key_text((ARTIFACT, start.version) if isinstance(start, Member) else (RUN, start))
     address = _addresses(request.url.path, focus)
-    if "whole" not in request.query_params and not rendering.site_of(request).is_export and tracing.is_larger_than(view, start, asked.extent, _AT_ONCE):
+    if "whole" not in request.query_params and not is_export and tracing.is_larger_than(view, start, asked.extent, _AT_ONCE):
         return {"later": f"{address(asked)}{'&' if '?' in address(asked) else '?'}whole=1"}
     graph = grouping.grouped(tracing.around(workspace, view, start, asked.extent), asked.groups)
     opens = {node.key: address(asked.with_open(node.key[1].hex())) if node.key[0] == GROUP else addresses.lineage(node.key) for node in graph.nodes}
     nodes = [_listed(view, node, graph.beside.get(node.key), opens[node.key]) for node in graph.nodes]
-    if len(nodes) <= _AT_ONCE or rendering.site_of(request).is_export:
+    if len(nodes) <= _AT_ONCE or is_export:
         for node, said in zip(graph.nodes, nodes, strict=True):
             said["details"] = lineage_details.of(workspace, view, node)
-    is_export = rendering.site_of(request).is_export
     attributes = {node.key: _attributes(node, "#" if is_export else opens[node.key]) for node in graph.nodes}
-    words = {key_text(node.key): " ".join(member["label"] for member in node.details["members"]) for node in graph.nodes if node.key[0] == GROUP}
-    for said in nodes:
-        said["words"] = words.get(said["key"], "")
     query = addresses.lineage(focus, asked.pairs()).partition("?")[2]
     return {
         "later": "",
@@ -118,7 +115,9 @@ def _addresses(path: str, focus: str) -> Callable[[Asked], str]:
 def _listed(view: View, node: Node, beside: Sides | None, opens: str) -> dict[str, Any]:
     """Returns a node for the list, and what can be shown or hidden on either side of it."""
     found = {"key": key_text(node.key), "label": node.label, "type": node.kind_label, "marks": node.marks, "created_ms": node.details.get("created_ms"), "details": None}
-    found["page"] = opens if node.key[0] == GROUP else lineage_details.page_of(view, node)
+    is_group = node.key[0] == GROUP
+    found["page"] = opens if is_group else lineage_details.page_of(view, node)
+    found["words"] = " ".join(member["label"] for member in node.details["members"]) if is_group else ""
     found["sides"] = [("up" if side == ABOVE else "down", one.hidden, one.can_hide) for side, one in enumerate(beside or ()) if one.hidden or one.can_hide]
     return found
 

@@ -9,6 +9,7 @@ import multiprocessing
 import resource
 import signal
 import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,8 @@ def _serve(connection: Connection) -> None:
     from mlvc.web import parquet_tables
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server ends it
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    with suppress(ValueError, OSError):  # macOS knows no bound on address space; there time alone is bounded
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     workspaces: dict[str, Workspace] = {}
     while True:
