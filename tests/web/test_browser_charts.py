@@ -110,3 +110,22 @@ def test_the_table_of_runs_sorts_by_its_headings_and_counts_what_is_chosen(works
         page.locator("[data-live=groups] a", has_text="1").first.click()
         page.wait_for_url("**q=config.deep.k*")
         assert page.locator("[data-live=runs] tbody tr").count() == 8
+
+
+def test_a_chart_shows_what_was_asked_last_however_late_the_first_answer_comes(workspace, open_page):
+    run = record(workspace, name="late", rows=[{"loss": float(step)} for step in range(5)])
+    with served(workspace) as address:
+        page = open_page()
+        asked = []
+
+        def answer(route):
+            asked.append(route.request.url)
+            if len(asked) == 1:
+                page.select_option("#axis", "_runtime")  # before there is an answer to the first question
+            route.continue_()
+
+        page.route("**/series?*key=loss*", answer)
+        page.goto(f"{address}/runs/p/{run.label}")
+        page.locator(".chart .u-legend th", has_text="time since it began").wait_for()
+        assert "x=_step" in asked[0]
+        assert "x=_runtime" in asked[-1]

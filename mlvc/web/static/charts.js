@@ -65,16 +65,24 @@ async function asking(work) {
   }
 }
 
-// Reads and draws some charts; what is drawn already stays until the new lines are there.
+// Reads and draws some charts; what is drawn already stays until the new lines are there. An answer to what is not asked any more is
+// dropped, but no chart stays without lines for it; and none is redrawn under a reader's drag.
 async function load(keys, { fresh = false } = {}) {
+  const mine = fresh ? ++latest : latest;
   const wanted = keys.filter((key) => charts.has(key) && (fresh || !charts.get(key).parts));
   if (!wanted.length) return;
   const asked = settings();
-  const mine = fresh ? ++latest : latest;
   await asking(async () => {
-    const found = await Promise.all(sources.map((source) => source.series(wanted, asked.axis, range)));
-    if (mine !== latest || drawn().some((chart) => chart.isDragged)) return; // something else was asked for meanwhile, or is just being chosen
-    for (const key of wanted) charts.get(key)?.draw(found.map((series) => series[key] ?? { x: [], y: [] }), { ...settings(), axis: asked.axis });
+    const found = await Promise.all(sources.map((source) => source.series(wanted, asked.axis, asked.range)));
+    if (mine !== latest) {
+      load(wanted);
+      return;
+    }
+    const isDragged = drawn().some((chart) => chart.isDragged);
+    for (const chart of wanted.map((key) => charts.get(key))) {
+      if (!chart || (isDragged && chart.parts)) continue;
+      chart.draw(found.map((series) => series[chart.key] ?? { x: [], y: [] }), { ...settings(), axis: asked.axis, axisName: asked.axisName });
+    }
   });
 }
 
