@@ -24,9 +24,9 @@ def file_page(request: Request) -> Response:
     with site.reading() as view:
         member = member_of(request, view)
         held = contents.of(site.workspace, view, member.version)
-        entry = held.manifest[path]
-        preview = browsing.preview(site.workspace, held, path, queries.page(request))
         about = common(site.workspace, view, member)
+    entry = held.manifest[path]
+    preview = browsing.preview(site.workspace, held, path, queries.page(request))  # it may take long, and no other page waits for it
     raw = addresses.entry(member.collection, member.label, path, "raw")
     return rendering.page(
         request, "file", title=f"{PurePosixPath(path).name} of {about['row']['name']}", tab="files", tabs=TABS, entry=entry, preview=preview, raw=raw,
