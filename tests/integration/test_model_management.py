@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import mlvc as wandb
-from mlvc.integration.keras import WandbCallback, WandbMetricsLogger
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("torch")
 pytest.importorskip("PIL", reason="pip install 'mlvc[media]'")
 pytest.importorskip("pyarrow", reason="pip install 'mlvc[media]'")
+
+from mlvc.integration.keras import WandbCallback, WandbMetricsLogger  # noqa: E402 - only where Keras is
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
